@@ -1,0 +1,145 @@
+"""The errors DFD raises on purpose, in one tree.
+
+::
+
+    DfdError
+    ├── InputError                the media itself is at fault
+    │   ├── MediaNotFound         no such file
+    │   ├── NotAFile              a folder or a device where a file is needed
+    │   ├── UnreadableVideo       not a video, damaged, or empty
+    │   ├── NoVideoStream         audio only
+    │   ├── UnsupportedCodec      no decoder for the stream
+    │   └── MediaTooLarge         more pixels, seconds or bytes than the limits allow
+    ├── RequestError              the caller's request is at fault
+    │   ├── InvalidParameter      a parameter is out of its range
+    │   ├── UploadTooLarge        the body is over MAX_UPLOAD_MB
+    │   └── Unauthorized          no bearer token, or the wrong one
+    ├── ConfigurationError        the operator's settings are at fault
+    ├── ModelError                the model is at fault
+    │   ├── ModelNotFound         no such name or version
+    │   ├── ModelCorrupt          a hash or the manifest does not hold
+    │   └── BackendUnavailable    the model does not answer
+    └── Overloaded                the service is full: try again later
+
+Every class has a stable ``code``; HTTP statuses and exit codes are each mapped from it in one table
+(`dfd.api.problems`, `dfd.cli`). What a video merely lacks (a face, light, length) is no error: it is a reason in
+the report.
+"""
+
+from typing import ClassVar
+
+
+class DfdError(Exception):
+    """Base of every error DFD raises on purpose; its message is fit to be shown to the user."""
+
+    code: ClassVar[str] = "internal"
+
+
+class InputError(DfdError):
+    """The media given cannot be analysed."""
+
+    code = "unreadable_media"
+
+
+class MediaNotFound(InputError):
+    """The path names nothing."""
+
+    code = "media_not_found"
+
+
+class NotAFile(InputError):
+    """The path names something that is not a regular file."""
+
+    code = "not_a_file"
+
+
+class UnreadableVideo(InputError):
+    """The bytes are no video that can be decoded: wrong kind of file, damaged or empty."""
+
+    code = "unreadable_video"
+
+
+class NoVideoStream(InputError):
+    """The container holds no picture, only sound or data."""
+
+    code = "no_video_stream"
+
+
+class UnsupportedCodec(InputError):
+    """The video stream uses a codec this build has no decoder for."""
+
+    code = "unsupported_codec"
+
+
+class MediaTooLarge(InputError):
+    """The video has more pixels a frame, or lasts longer, than the limits allow."""
+
+    code = "media_too_large"
+
+
+class RequestError(DfdError):
+    """The request is at fault, not the media."""
+
+    code = "bad_request"
+
+
+class InvalidParameter(RequestError):
+    """A parameter is missing, of the wrong kind or out of range."""
+
+    code = "invalid_parameter"
+
+
+class UploadTooLarge(RequestError):
+    """The upload is larger than the service takes."""
+
+    code = "upload_too_large"
+
+
+class Unauthorized(RequestError):
+    """The request carries no valid bearer token."""
+
+    code = "unauthorized"
+
+
+class ConfigurationError(DfdError):
+    """The settings contradict each other or name something that does not exist."""
+
+    code = "configuration"
+
+
+class ModelError(DfdError):
+    """The model is missing, damaged or silent."""
+
+    code = "model"
+
+
+class ModelNotFound(ModelError):
+    """The registry holds no such model or version."""
+
+    code = "model_not_found"
+
+
+class ModelCorrupt(ModelError):
+    """The manifest cannot be read, or a file does not match the hash it states."""
+
+    code = "model_corrupt"
+
+
+class BackendUnavailable(ModelError):
+    """The model backend does not answer, or answers nonsense."""
+
+    code = "backend_unavailable"
+
+
+class Overloaded(DfdError):
+    """All slots are taken.
+
+    Attributes:
+        retry_after_s: seconds after which another try makes sense.
+    """
+
+    code = "overloaded"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,313 @@
+"""The values that flow through the pipeline, in the order in which they appear.
+
+Conventions: images are RGB, ``(H, W, 3) uint8``, upright; boxes are ``x1, y1, x2, y2`` half open; points are
+``(x, y)``; sizes are ``(width, height)``. Pixel values of a `Frame`, of its detections and of its tracked faces are
+pixels of that frame's image; `Frame.scale` leads back to pixels of the upright source. Label polarity: 1 = fake.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+ImageU8 = npt.NDArray[np.uint8]
+"""RGB image, ``(H, W, 3)``, values 0 to 255."""
+
+FloatArray = npt.NDArray[np.float32]
+
+LANDMARK_NAMES = ("right_eye", "left_eye", "nose_tip", "mouth_centre", "right_ear", "left_ear")
+"""Order of `FaceDetection.landmarks_px`. Right and left are the subject's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What the container says of its main video stream.
+
+    Attributes:
+        width_px: width of an upright frame (rotation and pixel aspect ratio applied).
+        height_px: height of an upright frame.
+        rotation_deg: clockwise rotation that was needed to make frames upright: 0, 90, 180 or 270.
+        frame_rate_hz: average frame rate; None when the container does not tell (a still image).
+        frame_count: number of frames; None when neither told nor counted.
+        duration_s: time from the first frame's start to the last frame's end; 0 for a still image.
+        codec: FFmpeg's name of the codec, for example ``h264``.
+        container: FFmpeg's name of the container format, for example ``mov,mp4,m4a,3gp,3g2,mj2``.
+    """
+
+    width_px: int
+    height_px: int
+    rotation_deg: int
+    frame_rate_hz: Fraction | None
+    frame_count: int | None
+    duration_s: float
+    codec: str
+    container: str
+
+    def __post_init__(self) -> None:
+        if self.width_px <= 0 or self.height_px <= 0:
+            raise ValueError(f"a video must have a size, got {self.width_px}x{self.height_px}")
+        if self.rotation_deg not in (0, 90, 180, 270):
+            raise ValueError(f"rotation must be a multiple of 90 degrees, got {self.rotation_deg}")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One sampled frame.
+
+    Attributes:
+        index: ordinal among the sampled frames, from 0.
+        pts_s: presentation time in seconds since the first frame.
+        image: ``(H, W, 3) uint8`` RGB, upright.
+        scale: image pixels for one pixel of the upright source, in (0, 1]; below 1 where the source is larger than
+            the working size.
+    """
+
+    index: int
+    pts_s: float
+    image: ImageU8
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
+            raise ValueError(f"a frame is (H, W, 3) uint8, got {self.image.shape} {self.image.dtype}")
+        if not 0 < self.scale <= 1:
+            raise ValueError(f"scale must be in (0, 1], got {self.scale}")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundingBox:
+    """An axis-aligned box, half open, in pixels; it may reach over the image's edge."""
+
+    x1_px: float
+    y1_px: float
+    x2_px: float
+    y2_px: float
+
+    def __post_init__(self) -> None:
+        if not (self.x2_px > self.x1_px and self.y2_px > self.y1_px):
+            raise ValueError(f"a box needs a positive area, got {self}")
+
+    @property
+    def width_px(self) -> float:
+        return self.x2_px - self.x1_px
+
+    @property
+    def height_px(self) -> float:
+        return self.y2_px - self.y1_px
+
+    @property
+    def area_px2(self) -> float:
+        return self.width_px * self.height_px
+
+    @property
+    def centre_px(self) -> tuple[float, float]:
+        return (self.x1_px + self.x2_px) / 2, (self.y1_px + self.y2_px) / 2
+
+    @property
+    def side_px(self) -> float:
+        """Length of the longer side."""
+        return max(self.width_px, self.height_px)
+
+    def scaled(self, factor: float) -> "BoundingBox":
+        """The same box in an image `factor` times as large."""
+        return BoundingBox(self.x1_px * factor, self.y1_px * factor, self.x2_px * factor, self.y2_px * factor)
+
+    def iou(self, other: "BoundingBox") -> float:
+        """Intersection over union, in [0, 1]."""
+        width = min(self.x2_px, other.x2_px) - max(self.x1_px, other.x1_px)
+        height = min(self.y2_px, other.y2_px) - max(self.y1_px, other.y1_px)
+        if width <= 0 or height <= 0:
+            return 0.0
+        shared = width * height
+        return shared / (self.area_px2 + other.area_px2 - shared)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceDetection:
+    """A face found in one frame.
+
+    Attributes:
+        box: tight face box.
+        score: the detector's confidence in [0, 1].
+        landmarks_px: ``(6, 2) float32`` points in the order of `LANDMARK_NAMES`; None from detectors that find none.
+    """
+
+    box: BoundingBox
+    score: float
+    landmarks_px: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        if self.landmarks_px is not None and self.landmarks_px.shape != (len(LANDMARK_NAMES), 2):
+            raise ValueError(f"landmarks are (6, 2), got {self.landmarks_px.shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFace:
+    """A detection with the identity the tracker gave it."""
+
+    track_id: int
+    frame_index: int
+    pts_s: float
+    detection: FaceDetection
+
+
+@dataclass(frozen=True, slots=True)
+class FaceQuality:
+    """What limits how far a face's score can be trusted.
+
+    Attributes:
+        face_side_px: longer side of the face box, in pixels of the upright source.
+        brightness: mean luma of the crop, in [0, 1].
+        sharpness: variance of the Laplacian of the crop's luma at a fixed size (see `dfd.quality`).
+    """
+
+    face_side_px: float
+    brightness: float
+    sharpness: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCrop:
+    """The picture of a tracked face as the model wants it, before value scaling.
+
+    Attributes:
+        face: whose crop this is.
+        image: ``(S, S, 3) uint8`` RGB, S = the model's input size.
+        quality: measured on the crop.
+    """
+
+    face: TrackedFace
+    image: ImageU8
+    quality: FaceQuality
+
+
+@dataclass(frozen=True, slots=True)
+class FaceScore:
+    """The calibrated answer for one face in one frame.
+
+    Attributes:
+        track_id: the face track.
+        frame_index: ordinal of the sampled frame.
+        pts_s: time of the frame.
+        box: the face box in pixels of the upright source.
+        fake_probability: calibrated, in [0, 1].
+        quality: of the crop that was scored.
+    """
+
+    track_id: int
+    frame_index: int
+    pts_s: float
+    box: BoundingBox
+    fake_probability: float
+    quality: FaceQuality
+
+
+@dataclass(frozen=True, slots=True)
+class TrackScore:
+    """The answer for one face track.
+
+    Attributes:
+        track_id: the face track.
+        start_s: time of its first scored frame.
+        end_s: time of its last scored frame.
+        face_count: number of scored faces.
+        fake_probability: aggregated over the track, in [0, 1].
+        median_face_side_px: typical size of the face, in pixels of the upright source.
+    """
+
+    track_id: int
+    start_s: float
+    end_s: float
+    face_count: int
+    fake_probability: float
+    median_face_side_px: float
+
+
+class Verdict(StrEnum):
+    """The answer for a video."""
+
+    FAKE = "fake"
+    REAL = "real"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Reason(StrEnum):
+    """Why a verdict is inconclusive, or what weakens it. Machine-readable and stable."""
+
+    NO_FACE = "no_face"
+    TOO_FEW_FRAMES = "too_few_frames"
+    FACE_TOO_SMALL = "face_too_small"
+    TOO_DARK = "too_dark"
+    TOO_BLURRY = "too_blurry"
+    NEAR_THRESHOLD = "near_threshold"
+    NO_FACE_FALLBACK = "no_face_fallback"
+    DECODE_INCOMPLETE = "decode_incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of the video the verdict rests on.
+
+    Attributes:
+        sampled_frames: frames taken from the video.
+        face_frames: sampled frames with at least one face.
+        scored_faces: faces scored, over all tracks.
+        sampling_step_s: time between two sampling targets.
+        decode_complete: False when decoding broke off before the end of the video.
+    """
+
+    sampled_frames: int
+    face_frames: int
+    scored_faces: int
+    sampling_step_s: float
+    decode_complete: bool = True
+
+    @property
+    def face_detect_rate(self) -> float:
+        """Share of sampled frames with a face, in [0, 1]."""
+        return self.face_frames / self.sampled_frames if self.sampled_frames else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which model answered."""
+
+    name: str
+    version: str
+    weights_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything DFD says of one video.
+
+    Attributes:
+        schema_version: version of this structure.
+        verdict: fake, real or inconclusive.
+        reasons: why it is inconclusive, or what weakens it; empty when nothing does.
+        fake_probability: calibrated probability for the most suspicious track; None when nothing was scored.
+        threshold: probability from which a video is called fake.
+        tracks: one entry a face track, most suspicious first.
+        face_scores: every scored face, by time.
+        coverage: what the verdict rests on.
+        video: what was analysed.
+        model: what answered.
+        input_sha256: hash of the file's bytes, lower-case hex.
+        timings_ms: wall time by stage; ``total`` is always there.
+    """
+
+    schema_version: str
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    fake_probability: float | None
+    threshold: float
+    tracks: tuple[TrackScore, ...]
+    face_scores: tuple[FaceScore, ...]
+    coverage: Coverage
+    video: VideoInfo
+    model: ModelIdentity
+    input_sha256: str
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
