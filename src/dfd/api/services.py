@@ -1,0 +1,77 @@
+"""What the HTTP interface is given: built by `dfd.bootstrap`, replaced by fakes in tests."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from dfd.manifest import ModelManifest
+from dfd.pipeline import AnalysisOptions, Progress
+from dfd.ports import ModelBackend
+from dfd.types import Report
+
+
+class VideoAnalyzer(Protocol):
+    """The part of `dfd.pipeline.Analyzer` that the HTTP interface needs. Safe to call from several threads."""
+
+    def analyze(
+        self, path: Path, options: AnalysisOptions, progress: Callable[[Progress], None] | None = None
+    ) -> Report:
+        """Analyse one file; an exception raised by `progress` ends the analysis and is passed on.
+
+        Raises:
+            InputError: the file cannot be analysed.
+            BackendUnavailable: the model does not answer.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePolicy:
+    """What the service allows.
+
+    Attributes:
+        max_upload_bytes: largest file taken.
+        max_concurrency: analyses that run at the same time.
+        max_waiting: further uploads that may wait for a slot; the next one is told to come back later.
+        retry_after_s: when to come back, as told to those turned away.
+        bearer_token: secret that callers of the protected routes present; None leaves them open. Kept out of ``repr``.
+        cors_origins: origins browsers may call from; ``("*",)`` is any origin, and then without credentials.
+        upload_dir: where uploads are kept while they are analysed; None is the system's temporary folder.
+    """
+
+    max_upload_bytes: int = 512 * 1024 * 1024
+    max_concurrency: int = 2
+    max_waiting: int = 4
+    retry_after_s: int = 5
+    bearer_token: str | None = field(default=None, repr=False)
+    cors_origins: tuple[str, ...] = ("*",)
+    upload_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_upload_bytes < 1 or self.max_concurrency < 1 or self.max_waiting < 0 or self.retry_after_s < 1:
+            raise ValueError("upload size, concurrency and retry time must be positive, the queue not negative")
+        if self.bearer_token is not None and not self.bearer_token:
+            raise ValueError("an empty bearer token protects nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the HTTP interface works with.
+
+    Attributes:
+        analyzer: analyses one file.
+        options: defaults of an analysis; a request may change the sampling rate.
+        backend: asked whether the model answers, and warmed up at start.
+        manifest: the model that answers.
+        policy: limits and access.
+        tf_serving: what TensorFlow Serving says of the model, or None where another backend is in use or it does
+            not answer. May block; must not raise.
+    """
+
+    analyzer: VideoAnalyzer
+    options: AnalysisOptions
+    backend: ModelBackend
+    manifest: ModelManifest
+    policy: ServicePolicy
+    tf_serving: Callable[[], object | None]
