@@ -1,0 +1,277 @@
+"""Fakes of the ports, and ready-made values, for tests that need neither a video, a detector nor a model.
+
+A painted frame carries its number in its pixels, so a test can follow a frame through the whole pipeline: see
+`numbered_image` and `image_number`.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dfd.manifest import Alignment, Calibration, Decision, InputContract, Layout, ModelManifest, Output
+from dfd.ports import FaceDetector, ModelBackend, VideoOpener, VideoSource
+from dfd.types import (
+    BoundingBox,
+    Coverage,
+    FaceDetection,
+    FaceQuality,
+    FaceScore,
+    FloatArray,
+    Frame,
+    ImageU8,
+    ModelIdentity,
+    Report,
+    TrackScore,
+    Verdict,
+    VideoInfo,
+)
+
+SHA256 = "5e" * 32
+"""A well-formed hash of nothing in particular."""
+
+GOOD_QUALITY = FaceQuality(face_side_px=120.0, brightness=0.5, sharpness=400.0)
+"""A face that no quality limit could object to."""
+
+
+def numbered_image(number: int, size: tuple[int, int] = (64, 48)) -> ImageU8:
+    """A ``(height, width, 3)`` checkerboard, bright and sharp enough to trust, with `number` (0-255) in every blue pixel.
+
+    Args:
+        number: what to write into the blue channel.
+        size: ``(width, height)``.
+    """
+    width, height = size
+    rows, columns = np.indices((height, width))
+    image = np.empty((height, width, 3), np.uint8)
+    image[..., :2] = np.where((rows // 2 + columns // 2) % 2, 230, 40)[..., None]
+    image[..., 2] = number % 256
+    return image
+
+
+def image_number(image: ImageU8) -> int:
+    """The number `numbered_image` wrote; it survives cropping and resizing, because the channel is flat."""
+    return int(image[image.shape[0] // 2, image.shape[1] // 2, 2])
+
+
+def make_video_info(**changes: Any) -> VideoInfo:
+    """A three-second clip of 64x48 at 30 Hz, with `changes`."""
+    info = VideoInfo(
+        width_px=64,
+        height_px=48,
+        rotation_deg=0,
+        frame_rate_hz=Fraction(30),
+        frame_count=90,
+        duration_s=3.0,
+        codec="h264",
+        container="mov,mp4,m4a,3gp,3g2,mj2",
+    )
+    return replace(info, **changes)
+
+
+@dataclass
+class FakeVideoSource(VideoSource):
+    """Paints one frame for each target time.
+
+    Attributes:
+        video: what `info` answers.
+        paint: image of the n-th sampled frame at a time.
+        scale: `Frame.scale` of every frame.
+        break_after: damage: iteration ends after so many frames, and `complete` turns False.
+        fail_after: after so many frames `error` is raised.
+        error: what is raised then.
+    """
+
+    video: VideoInfo
+    paint: Callable[[int, float], ImageU8]
+    scale: float = 1.0
+    break_after: int | None = None
+    fail_after: int | None = None
+    error: Exception | None = None
+    closed: bool = False
+    served: int = 0
+    _complete: bool = True
+
+    @property
+    def info(self) -> VideoInfo:
+        return self.video
+
+    def sample(self, times_s: Sequence[float]) -> Iterator[Frame]:
+        for index, time_s in enumerate(times_s):
+            if self.closed:
+                raise RuntimeError("the video was closed while it was being read")
+            if index == self.fail_after and self.error is not None:
+                raise self.error
+            if index == self.break_after:
+                self._complete = False
+                return
+            self.served += 1
+            yield Frame(index, time_s, self.paint(index, time_s), self.scale)
+
+    @property
+    def complete(self) -> bool:
+        return self._complete
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class FakeVideoOpener(VideoOpener):
+    """Opens any path as one painted video; the sources it handed out are kept in `opened`.
+
+    Attributes:
+        video: what every source says of itself.
+        paint: image of the n-th sampled frame; by default `numbered_image`, as large as `video` says.
+        scale: `Frame.scale` of every frame.
+        open_error: raised by `open`.
+        break_after: see `FakeVideoSource`.
+        fail_after: see `FakeVideoSource`.
+        error: see `FakeVideoSource`.
+    """
+
+    video: VideoInfo = field(default_factory=make_video_info)
+    paint: Callable[[int, float], ImageU8] | None = None
+    scale: float = 1.0
+    open_error: Exception | None = None
+    break_after: int | None = None
+    fail_after: int | None = None
+    error: Exception | None = None
+    opened: list[FakeVideoSource] = field(default_factory=list)
+
+    def open(self, path: Path) -> FakeVideoSource:
+        if self.open_error is not None:
+            raise self.open_error
+        source = FakeVideoSource(
+            video=self.video,
+            paint=self.paint or self._paint_number,
+            scale=self.scale,
+            break_after=self.break_after,
+            fail_after=self.fail_after,
+            error=self.error,
+        )
+        self.opened.append(source)
+        return source
+
+    def _paint_number(self, index: int, time_s: float) -> ImageU8:
+        return numbered_image(index, (self.video.width_px, self.video.height_px))
+
+
+def make_detection(
+    x1_px: float = 16, y1_px: float = 8, side_px: float = 32, score: float = 0.9, landmarks_px: FloatArray | None = None
+) -> FaceDetection:
+    """A square face."""
+    return FaceDetection(BoundingBox(x1_px, y1_px, x1_px + side_px, y1_px + side_px), score, landmarks_px)
+
+
+@dataclass
+class FakeDetector(FaceDetector):
+    """Finds the same faces in every image, or what a function of the image says.
+
+    Attributes:
+        faces: the detections, or a function from the image to them.
+        error: raised instead.
+    """
+
+    faces: Sequence[FaceDetection] | Callable[[ImageU8], Sequence[FaceDetection]] = (make_detection(),)
+    error: Exception | None = None
+
+    def detect(self, image: ImageU8) -> list[FaceDetection]:
+        if self.error is not None:
+            raise self.error
+        found = self.faces(image) if callable(self.faces) else self.faces
+        return sorted(found, key=lambda detection: -detection.score)
+
+
+@dataclass
+class FakeBackend(ModelBackend):
+    """Answers the same logit for every crop, or what a function of one crop says.
+
+    Attributes:
+        logit: the logit, or a function from one crop (``(S, S, 3)`` or ``(3, S, S)`` float32) to it.
+        is_ready: what `ready` answers.
+        error: raised by `predict` instead.
+        batch_sizes: size of every batch it was given.
+    """
+
+    logit: float | Callable[[FloatArray], float] = 2.0
+    is_ready: bool = True
+    error: Exception | None = None
+    batch_sizes: list[int] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def predict(self, batch: FloatArray) -> FloatArray:
+        if self.error is not None:
+            raise self.error
+        with self._lock:
+            self.batch_sizes.append(len(batch))
+        logit = self.logit
+        return np.array([logit(crop) if callable(logit) else logit for crop in batch], np.float32)
+
+    def ready(self) -> bool:
+        return self.is_ready
+
+
+def make_manifest(**changes: Any) -> ModelManifest:
+    """The manifest of a classic 64x64 model, with `changes`."""
+    manifest = ModelManifest(
+        name="deepfake",
+        version="1",
+        architecture="fake",
+        files={"model.onnx": SHA256},
+        weights_file="model.onnx",
+        input=InputContract(
+            size_px=64, layout=Layout.NHWC, value_min=0.0, value_max=1.0, crop_margin=0.2, alignment=Alignment.NONE
+        ),
+        output=Output.FAKE_LOGIT,
+        calibration=Calibration(),
+        decision=Decision(threshold=0.5, inconclusive_margin=0.05),
+        max_batch=32,
+        training_data="none",
+        licence="Apache-2.0",
+    )
+    return replace(manifest, **changes)
+
+
+def make_face_score(**changes: Any) -> FaceScore:
+    """A well-lit, sharp face of track 0 at the first frame, called fake with 0.9, with `changes`."""
+    score = FaceScore(
+        track_id=0,
+        frame_index=0,
+        pts_s=0.0,
+        box=BoundingBox(100.0, 50.0, 220.0, 170.0),
+        fake_probability=0.9,
+        quality=GOOD_QUALITY,
+    )
+    return replace(score, **changes)
+
+
+def make_report(**changes: Any) -> Report:
+    """A *fake* verdict on two seconds of 640x360 with one face track of four samples, with `changes`."""
+    scores = tuple(
+        make_face_score(frame_index=index, pts_s=index * 0.5, fake_probability=probability)
+        for index, probability in enumerate((0.8, 0.9, 0.95, 0.95))
+    )
+    report = Report(
+        schema_version="1.0",
+        verdict=Verdict.FAKE,
+        reasons=(),
+        fake_probability=0.9,
+        threshold=0.5,
+        tracks=(
+            TrackScore(
+                track_id=0, start_s=0.0, end_s=1.5, face_count=4, fake_probability=0.9, median_face_side_px=120.0
+            ),
+        ),
+        face_scores=scores,
+        coverage=Coverage(sampled_frames=4, face_frames=4, scored_faces=4, sampling_step_s=0.5),
+        video=make_video_info(width_px=640, height_px=360, frame_count=60, duration_s=2.0),
+        model=ModelIdentity(name="deepfake", version="1", weights_sha256=SHA256),
+        input_sha256="c0" * 32,
+        timings_ms={"total": 12.5},
+    )
+    return replace(report, **changes)
