@@ -13,6 +13,9 @@
     ├── RequestError              the caller's request is at fault
     │   ├── InvalidParameter      a parameter is out of its range
     │   ├── UploadTooLarge        the body is over MAX_UPLOAD_MB
+    │   ├── UploadTimeout         the body stopped coming
+    │   ├── MalformedUpload       the body is broken off or no valid multipart form
+    │   ├── UnsupportedContentType  the body is no multipart form at all
     │   └── Unauthorized          no bearer token, or the wrong one
     ├── ConfigurationError        the operator's settings are at fault
     ├── ModelError                the model is at fault
@@ -93,6 +96,24 @@ class UploadTooLarge(RequestError):
     """The upload is larger than the service takes."""
 
     code = "upload_too_large"
+
+
+class UploadTimeout(RequestError):
+    """The upload stopped coming."""
+
+    code = "upload_timeout"
+
+
+class MalformedUpload(RequestError):
+    """The body breaks off, or is not the multipart form its header promises."""
+
+    code = "malformed_upload"
+
+
+class UnsupportedContentType(RequestError):
+    """The body is of a kind this service does not read."""
+
+    code = "unsupported_content_type"
 
 
 class Unauthorized(RequestError):
