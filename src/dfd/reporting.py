@@ -1,0 +1,173 @@
+"""The forms in which a report leaves DFD: the full JSON report, and the answer of the first version's ``/predict``.
+
+Both are plain JSON-ready dictionaries in a fixed order with floats rounded to `DECIMALS` places, so that equal reports
+are equal bytes. The full form is described by ``docs/report.schema.json``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from dfd.types import BoundingBox, Coverage, FaceScore, Report, TrackScore, VideoInfo
+
+REPORT_SCHEMA_VERSION = "1.0"
+"""Raised in the first place when a field changes its meaning or goes away, in the second when one is added."""
+
+DECIMALS = 6
+"""Places kept of every float: finer than any probability means, coarser than the last bits of float32."""
+
+
+def report_to_dict(report: Report) -> dict[str, Any]:
+    """The whole report, ready for `json.dumps`.
+
+    ``reasons`` and ``tracks`` are always lists, ``fake_probability`` is null when nothing was scored, boxes are
+    ``[x1, y1, x2, y2]`` in pixels of the upright source and ``frame_rate_hz`` is a number or null. Apart from
+    ``timings_ms`` the same file and the same model give the same dictionary.
+    """
+    return {
+        "schema_version": report.schema_version,
+        "verdict": report.verdict.value,
+        "reasons": [reason.value for reason in report.reasons],
+        "fake_probability": _rounded(report.fake_probability),
+        "threshold": _rounded(report.threshold),
+        "tracks": _tracks(report.tracks),
+        "face_scores": [_face_score(score) for score in report.face_scores],
+        "coverage": _coverage(report.coverage),
+        "video": _video(report.video),
+        "model": asdict(report.model),
+        "input_sha256": report.input_sha256,
+        "timings_ms": {stage: round(report.timings_ms[stage], 3) for stage in sorted(report.timings_ms)},
+    }
+
+
+def frame_samples(report: Report) -> list[dict[str, float]]:
+    """The course of the video: for each scored frame its time and its most suspicious face.
+
+    Returns:
+        ``{"t": seconds, "score": probability of fake}`` by ascending time, one entry for each frame with a score.
+    """
+    worst: dict[int, FaceScore] = {}
+    for score in report.face_scores:
+        known = worst.get(score.frame_index)
+        if known is None or score.fake_probability > known.fake_probability:
+            worst[score.frame_index] = score
+    return [
+        {"t": _decimals(score.pts_s), "score": _decimals(score.fake_probability)}
+        for score in sorted(worst.values(), key=lambda score: (score.pts_s, score.frame_index))
+    ]
+
+
+def classic_response(report: Report, latency_ms: float) -> dict[str, Any]:
+    """The answer of ``POST /predict``: the first version's fields, then what has been added since.
+
+    Of the first version: ``score`` (null when nothing was scored), ``label`` (``fake``, ``real`` or
+    ``inconclusive``), ``frame_samples``, ``version`` (of the model), ``latency_ms`` and ``meta`` with ``src_fps`` (null
+    for a still image), ``total_frames`` (null when unknown), ``used_step``, ``face_frames`` and
+    ``face_detect_rate``. Added: ``reasons``, ``tracks``, ``model`` and ``input_sha256``, as in `report_to_dict`.
+
+    Args:
+        report: the analysis.
+        latency_ms: wall time of the request as the server saw it.
+    """
+    return {
+        "score": _rounded(report.fake_probability),
+        "label": report.verdict.value,
+        "frame_samples": frame_samples(report),
+        "version": report.model.version,
+        "latency_ms": round(latency_ms, 3),
+        "meta": {
+            "src_fps": _frame_rate_hz(report.video),
+            "total_frames": total_frames(report.video),
+            "used_step": used_step(report),
+            "face_frames": report.coverage.face_frames,
+            "face_detect_rate": _decimals(report.coverage.face_detect_rate),
+        },
+        "reasons": [reason.value for reason in report.reasons],
+        "tracks": _tracks(report.tracks),
+        "model": asdict(report.model),
+        "input_sha256": report.input_sha256,
+    }
+
+
+def total_frames(video: VideoInfo) -> int | None:
+    """Frames of the source: as the container tells, else reckoned from duration and rate, else None."""
+    if video.frame_count is not None:
+        return video.frame_count
+    if video.frame_rate_hz is None:
+        return None
+    return max(1, round(video.duration_s * video.frame_rate_hz))
+
+
+def used_step(report: Report) -> int:
+    """Frames of the source from one sample to the next, at least 1 (an average where the frame rate varies)."""
+    rate_hz = report.video.frame_rate_hz
+    return max(1, round(report.coverage.sampling_step_s * float(rate_hz))) if rate_hz is not None else 1
+
+
+def _tracks(tracks: Iterable[TrackScore]) -> list[dict[str, Any]]:
+    return [
+        {
+            "track_id": track.track_id,
+            "start_s": _decimals(track.start_s),
+            "end_s": _decimals(track.end_s),
+            "face_count": track.face_count,
+            "fake_probability": _decimals(track.fake_probability),
+            "median_face_side_px": _decimals(track.median_face_side_px),
+        }
+        for track in tracks
+    ]
+
+
+def _face_score(score: FaceScore) -> dict[str, Any]:
+    return {
+        "track_id": score.track_id,
+        "frame_index": score.frame_index,
+        "pts_s": _decimals(score.pts_s),
+        "box_px": _box(score.box),
+        "fake_probability": _decimals(score.fake_probability),
+        "quality": {
+            "face_side_px": _decimals(score.quality.face_side_px),
+            "brightness": _decimals(score.quality.brightness),
+            "sharpness": _decimals(score.quality.sharpness),
+        },
+    }
+
+
+def _coverage(coverage: Coverage) -> dict[str, Any]:
+    return {
+        "sampled_frames": coverage.sampled_frames,
+        "face_frames": coverage.face_frames,
+        "face_detect_rate": _decimals(coverage.face_detect_rate),
+        "scored_faces": coverage.scored_faces,
+        "sampling_step_s": _decimals(coverage.sampling_step_s),
+        "decode_complete": coverage.decode_complete,
+    }
+
+
+def _video(video: VideoInfo) -> dict[str, Any]:
+    return {
+        "width_px": video.width_px,
+        "height_px": video.height_px,
+        "rotation_deg": video.rotation_deg,
+        "frame_rate_hz": _frame_rate_hz(video),
+        "frame_count": video.frame_count,
+        "duration_s": _decimals(video.duration_s),
+        "codec": video.codec,
+        "container": video.container,
+    }
+
+
+def _frame_rate_hz(video: VideoInfo) -> float | None:
+    return None if video.frame_rate_hz is None else _decimals(float(video.frame_rate_hz))
+
+
+def _box(box: BoundingBox) -> list[float]:
+    return [_decimals(edge) for edge in (box.x1_px, box.y1_px, box.x2_px, box.y2_px)]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else _decimals(value)
+
+
+def _decimals(value: float) -> float:
+    return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
