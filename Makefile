@@ -1,0 +1,100 @@
+# Every target makes the environment it needs: `.venv` to serve and develop, `.venv-train` to train. Stamp files inside
+# remember what was installed, so that a second call costs nothing. uv is used where present, else venv and pip.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+SERVE := .venv/.serve
+DEV := .venv/.dev
+TRAIN := .venv-train/.train
+PYTHON ?= python3
+ARGS ?=
+LOCK ?=
+
+ifneq ($(shell command -v uv 2>/dev/null),)
+create_venv = test -x $(1)/bin/python || uv venv --quiet --python '>=3.11,<3.14' $(1)
+install = uv pip install --quiet --python $(1)/bin/python
+else
+create_venv = test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+install = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
+endif
+
+# The build tool is pinned like the rest, so the package is installed without build isolation.
+install_package = $(install) --no-deps --no-build-isolation --editable .
+
+# Hash-pinned requirement files name no index; uv.lock would.
+compile = UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet $(LOCK) --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: $(SERVE) ## Analyse the sample clips
+	.venv/bin/dfd predict samples/*.mp4
+
+.PHONY: serve
+serve: $(SERVE) ## Serve the HTTP interface on HOST and PORT (default 8000)
+	.venv/bin/dfd serve
+
+.PHONY: test
+test: $(DEV) $(TRAIN) ## Run the whole test suite (training's own tests in .venv-train)
+	.venv/bin/python -m pytest --ignore=tests/train $(ARGS)
+	@if ls tests/train/test_*.py >/dev/null 2>&1; \
+	then echo '.venv-train/bin/python -m pytest tests/train'; .venv-train/bin/python -m pytest tests/train $(ARGS); \
+	else echo 'tests/train holds no tests yet'; fi
+
+.PHONY: check
+check: $(DEV) ## Check format, lint, types and imports, and run the unit tests
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+	.venv/bin/python -m pytest --quiet tests/unit tests/architecture
+
+.PHONY: format
+format: $(DEV) ## Format the code and fix what can be fixed
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+.PHONY: bench
+bench: $(DEV) ## Time the analysis beside a plain decode and a naive pipeline (ARGS="--quick")
+	.venv/bin/python -m benchmarks.analysis $(ARGS)
+
+.PHONY: train
+train: $(TRAIN) ## Train the model on DFD_DATA_DIR (ARGS="--help")
+	@test -n "$$DFD_DATA_DIR" || { echo 'make train: set DFD_DATA_DIR to the folder with the training data' >&2; exit 2; }
+	.venv-train/bin/dfd-train $(ARGS)
+
+.PHONY: samples
+samples: $(DEV) ## Make the sample clips again
+	.venv/bin/python -m samples.make_samples
+
+.PHONY: lock
+lock: ## Pin every requirement again (needs uv; LOCK="--upgrade" for newer releases)
+	$(compile) --group build -o requirements/build.txt
+	$(compile) pyproject.toml -o requirements/serve.txt
+	$(compile) pyproject.toml --group dev -c requirements/serve.txt -o requirements/dev.txt
+	$(compile) pyproject.toml --extra train --group train-test -c requirements/serve.txt -o requirements/train.txt
+
+.PHONY: clean
+clean: ## Remove the environments and everything that was made
+	rm -rf .venv .venv-train build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests benchmarks samples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(SERVE): requirements/serve.txt requirements/build.txt pyproject.toml
+	$(call create_venv,.venv)
+	$(call install,.venv) --require-hashes -r requirements/serve.txt -r requirements/build.txt
+	$(call install_package,.venv)
+	@touch $@
+
+$(DEV): $(SERVE) requirements/dev.txt
+	$(call install,.venv) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(TRAIN): requirements/train.txt requirements/build.txt pyproject.toml
+	$(call create_venv,.venv-train)
+	$(call install,.venv-train) --require-hashes -r requirements/train.txt -r requirements/build.txt
+	$(call install_package,.venv-train)
+	@touch $@
