@@ -1,0 +1,1 @@
+"""Adapters of `dfd.ports.FaceDetector`."""
