@@ -1,0 +1,1 @@
+"""Adapters of `dfd.ports.ModelBackend`: the runtimes and servers that score crops."""

@@ -1,0 +1,160 @@
+"""The embedded backend: ONNX Runtime on the CPU, in this process.
+
+All policy for sessions and threads is here, with its reason.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from dfd.errors import BackendUnavailable, DfdError, ModelCorrupt
+from dfd.manifest import InputContract, Layout, ModelManifest, Output
+from dfd.ports import ModelBackend
+from dfd.types import FloatArray
+
+PROBABILITY_FLOOR: Final = 1e-7
+"""Probabilities are clipped to [floor, 1 - floor] before the logit, as Keras does in its cross-entropy: the next
+float32 below 1 is 6e-8 away, so a smaller floor could not be told from certainty."""
+
+_RUNTIME_ERRORS: Final = (
+    ort_errors.EPFail,
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoSuchFile,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
+"""ONNX Runtime's exceptions; they share no base of their own."""
+
+
+class OnnxRuntimeBackend(ModelBackend):
+    """Scores crops with ONNX Runtime. One session serves all threads."""
+
+    def __init__(self, weights: Path, manifest: ModelManifest, threads: int = 0) -> None:
+        """Load the weights.
+
+        Args:
+            weights: the ONNX file.
+            manifest: says how the model is fed and what it emits.
+            threads: threads for one inference; 0 takes every CPU this process may run on.
+
+        Raises:
+            ModelCorrupt: the file is no model that ONNX Runtime can run, or its input is not what the manifest says.
+        """
+        if threads < 0:
+            raise ValueError(f"threads must be 0 or more, got {threads}")
+        self._manifest = manifest
+        self._crop_shape = _crop_shape(manifest.input)
+        try:
+            self._session = ort.InferenceSession(
+                str(weights), _session_options(threads or _usable_cpus()), providers=["CPUExecutionProvider"]
+            )
+        except _RUNTIME_ERRORS as error:
+            raise ModelCorrupt(f"ONNX Runtime cannot load {weights}: {_first_line(error)}") from error
+        self._input_name = _checked_input(self._session, self._crop_shape, weights)
+
+    def predict(self, batch: FloatArray) -> npt.NDArray[np.float32]:
+        """Score a batch, in pieces of at most the manifest's ``max_batch``; see `ModelBackend.predict`.
+
+        Raises:
+            ValueError: `batch` is not what the manifest says, which is the caller's mistake.
+            BackendUnavailable: the model fails, or answers the wrong shape or non-finite numbers.
+        """
+        if batch.shape[1:] != self._crop_shape or batch.dtype != np.float32:
+            expected = ", ".join(map(str, self._crop_shape))
+            raise ValueError(f"the model takes (N, {expected}) float32, got {batch.shape} {batch.dtype}")
+        step = self._manifest.max_batch
+        pieces = [self._run(batch[start : start + step]) for start in range(0, len(batch), step)]
+        outputs = np.concatenate(pieces) if pieces else np.empty(0, np.float32)
+        if self._manifest.output is Output.FAKE_PROBABILITY:
+            return _logits(outputs)
+        return outputs
+
+    def ready(self) -> bool:
+        """Whether a blank crop gets an answer."""
+        try:
+            self.predict(np.zeros((1, *self._crop_shape), np.float32))
+        except DfdError:
+            return False
+        return True
+
+    def _run(self, piece: FloatArray) -> npt.NDArray[np.float32]:
+        try:
+            answer = np.asarray(self._session.run(None, {self._input_name: piece})[0])
+        except _RUNTIME_ERRORS as error:
+            raise BackendUnavailable(f"{self._label} failed: {_first_line(error)}") from error
+        if answer.shape not in ((len(piece),), (len(piece), 1)):
+            raise BackendUnavailable(
+                f"{self._label} answered the shape {answer.shape} for {len(piece)} crops instead of one number each"
+            )
+        if not np.isfinite(answer).all():
+            raise BackendUnavailable(f"{self._label} answered numbers that are not finite")
+        return answer.reshape(-1).astype(np.float32, copy=False)
+
+    @property
+    def _label(self) -> str:
+        return f"model {self._manifest.name}/{self._manifest.version}"
+
+
+def _crop_shape(contract: InputContract) -> tuple[int, int, int]:
+    side = contract.size_px
+    return (side, side, 3) if contract.layout is Layout.NHWC else (3, side, side)
+
+
+def _usable_cpus() -> int:
+    """CPUs this process may run on, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _session_options(threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL  # the networks in use are chains: nothing to overlap
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Idle workers that spin take the cores from the video decoder, which runs between two batches.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # errors only: its warnings are about optimisations, not about the answer
+    return options
+
+
+def _checked_input(session: ort.InferenceSession, crop_shape: tuple[int, int, int], weights: Path) -> str:
+    """Name of the model's one input.
+
+    Raises:
+        ModelCorrupt: the model cannot take batches of any size of the crops that the manifest promises.
+    """
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 4:
+        raise ModelCorrupt(f"{weights} must have one float32 input of rank 4")
+    batch_axis, *axes = inputs[0].shape
+    if isinstance(batch_axis, int):
+        raise ModelCorrupt(f"{weights} takes batches of {batch_axis} only; export it with a free batch axis")
+    if any(isinstance(axis, int) and axis != side for axis, side in zip(axes, crop_shape, strict=True)):
+        raise ModelCorrupt(f"{weights} takes crops of {axes}, but its manifest says {list(crop_shape)}")
+    return str(inputs[0].name)
+
+
+def _logits(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Natural logits of `probabilities`, both ``(N,) float32``.
+
+    Raises:
+        BackendUnavailable: a number is no probability.
+    """
+    if ((probabilities < 0) | (probabilities > 1)).any():
+        raise BackendUnavailable("the model answered numbers outside [0, 1] where its manifest promises probabilities")
+    clipped = np.clip(probabilities.astype(np.float64), PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
+    return np.log(clipped / (1 - clipped)).astype(np.float32)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,211 @@
+"""What an operator may set, read from the environment and ``.env``. The only module that reads either.
+
+Every name is written in capitals in the environment: ``MAX_FRAMES`` sets `Settings.max_frames`. An empty value counts
+as unset. ``docs/settings.md`` lists them all.
+"""
+
+import math
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from dfd.errors import ConfigurationError
+
+MIN_SECRET_LENGTH = 8
+
+_PACKAGE = Path(__file__).resolve().parent
+_PACKAGED_MODELS = _PACKAGE / "models"  # in an installed wheel
+_CHECKOUT_MODELS = _PACKAGE.parents[1] / "models"  # in a source tree
+
+_SAMPLE_SECRET = re.compile(
+    r"(super|top|my|jwt|the|your)*(secret|password|token)(key|value|here)*|example|sample|default|placeholder|replaceme"
+    r"|.*change(me|it|this|$).*"
+)
+"""Secrets out of examples and tutorials, once reduced to letters in lower case."""
+
+_KEEP_TO_ITSELF = frozenset({"jwt_secret", "tf_serving_url"})
+"""Settings whose value may hold a credential and so is never part of a message."""
+
+
+def default_models_dir() -> Path:
+    """The models that came with this copy of DFD: inside an installed package, else the source tree's ``models``."""
+    return _PACKAGED_MODELS if _PACKAGED_MODELS.is_dir() else _CHECKOUT_MODELS
+
+
+def available_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """CPUs this process may use, at least 1: those it may be scheduled on, cut to the container's quota.
+
+    Args:
+        cgroup: where the kernel shows this process's control group (version 2, or version 1 with its ``cpu`` folder).
+    """
+    scheduled = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(scheduled, math.ceil(_cgroup_quota(cgroup))))
+
+
+def _cgroup_quota(cgroup: Path) -> float:
+    """CPU time a second that the control group grants, in CPUs; as many as there can be when it sets no limit."""
+    version_1 = cgroup / "cpu"
+    sources = ((cgroup / "cpu.max",), (version_1 / "cpu.cfs_quota_us", version_1 / "cpu.cfs_period_us"))
+    for files in sources:
+        try:
+            quota, period = " ".join(file.read_text(encoding="ascii") for file in files).split()
+            if int(quota) > 0:
+                return int(quota) / int(period)
+        except (OSError, ValueError):  # no such file here, or "max": no limit
+            continue
+    return 1 << 16
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it must be an http or https address, for example http://localhost:8501")
+    return value.rstrip("/")
+
+
+def _split_origins(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    if "*" in origins and len(origins) > 1:
+        raise ValueError("it must be either * or a list of origins")
+    for origin in origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
+            raise ValueError("an origin is scheme and host, for example https://example.org")
+    return origins
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _lenient_bool(value: object) -> bool:
+    """Many programs share the name DEBUG and fill it with words of their own, which must not stop this one."""
+    return str(value).strip().lower() in ("1", "true", "yes", "on")
+
+
+class Settings(BaseSettings):
+    """The settings; read them with `load_settings`, which words the errors."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+    model_name: str = Field("deepfake", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Model that answers")
+    model_version: str = Field("1", pattern=r"^[1-9][0-9]*$", description="Its version")
+    models_dir: Path = Field(
+        default_factory=default_models_dir,
+        description="Folder of models, `<name>/<version>/manifest.json`; unset: the models that came with DFD",
+    )
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads of one analysis; 0: all that the process may use")
+    threshold: float | None = Field(
+        None, gt=0, lt=1, description="Probability from which a video is called fake; unset: the model's own"
+    )
+    default_fps: float = Field(2.0, gt=0, le=120, description="Frames sampled for each second of video")
+    max_frames: int = Field(256, ge=1, le=100_000, description="Most frames sampled; spread over longer videos")
+    min_face_frames: int = Field(3, ge=1, description="Fewer samples of a face than this are too few for a verdict")
+    face_detector: Literal["blazeface", "haar"] = Field(
+        "blazeface", description="Face detector: `blazeface`, or `haar` (OpenCV's, slower and weaker)"
+    )
+    no_face_fallback: bool = Field(
+        False, description="Score the centre square of frames without a face, and say so in the report"
+    )
+    working_side_px: int = Field(
+        1280, ge=256, le=8192, description="Frames are scaled down to this longer side before faces are looked for"
+    )
+    max_pixels: int = Field(40_000_000, ge=1, description="Most pixels a frame may have (8K has 33 million)")
+    max_duration_s: float = Field(14_400.0, gt=0, description="Longest video taken, in seconds")
+    tf_serving_url: Annotated[str, AfterValidator(_http_url)] = Field(
+        "http://localhost:8501", description="Where TensorFlow Serving is looked for"
+    )
+    request_timeout: float = Field(30.0, gt=0, description="Seconds to wait for a model server")
+    host: str = Field("127.0.0.1", min_length=1, description="Address the service listens on; `0.0.0.0` is all")
+    port: int = Field(8000, ge=0, le=65_535, description="Port the service listens on")
+    max_upload_mb: int = Field(512, ge=1, description="Largest upload, in MiB")
+    max_concurrency: int = Field(2, ge=1, le=1024, description="Analyses the service runs at the same time")
+    cors_origins: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_split_origins), AfterValidator(_checked_origins)
+    ] = Field(("*",), description="Origins browsers may call from, with commas between; `*` is any")
+    require_auth: bool = Field(False, description="Ask for `Authorization: Bearer <JWT_SECRET>`")
+    jwt_secret: SecretStr | None = Field(
+        None, description="The bearer secret, at least 8 characters; sample values are refused while auth is required"
+    )
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = Field(
+        "INFO", description="Least level that is logged"
+    )
+    debug: Annotated[bool, BeforeValidator(_lenient_bool)] = Field(
+        False, description="Show stack traces of internal errors on the command line"
+    )
+
+    @model_validator(mode="after")
+    def _refuse_weak_auth(self) -> Self:
+        if not self.require_auth:
+            return self
+        secret = self.bearer_token
+        if not secret:
+            raise ValueError("REQUIRE_AUTH is on, but JWT_SECRET is not set")
+        if _is_sample_secret(secret):
+            raise ValueError("REQUIRE_AUTH is on, but JWT_SECRET is a sample value; make one: openssl rand -hex 32")
+        if len(secret) < MIN_SECRET_LENGTH:
+            raise ValueError(f"REQUIRE_AUTH is on, but JWT_SECRET has fewer than {MIN_SECRET_LENGTH} characters")
+        return self
+
+    @property
+    def bearer_token(self) -> str | None:
+        """The secret that callers must present, without surrounding blanks, which no header can carry.
+
+        None when nothing is asked of them.
+        """
+        return self.jwt_secret.get_secret_value().strip() if self.require_auth and self.jwt_secret else None
+
+    @property
+    def cpu_threads(self) -> int:
+        """Threads of one analysis, resolved: at least 1."""
+        return self.threads or available_cpus()
+
+
+def _is_sample_secret(secret: str) -> bool:
+    return _SAMPLE_SECRET.fullmatch(re.sub(r"[^a-z]", "", secret.lower())) is not None
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment and ``.env``.
+
+    Args:
+        overrides: values by field name that win over both; None leaves a setting alone.
+
+    Raises:
+        ConfigurationError: with one clause for each problem and no secret in it.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = "; ".join(_sentence(problem) for problem in error.errors(include_url=False))
+    except (OSError, UnicodeDecodeError) as error:
+        problems = f"the file .env cannot be read: {error}"
+    raise ConfigurationError(problems)  # outside the handlers: the cause would carry the values
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return message
+    name = str(problem["loc"][0])
+    shown = "" if name in _KEEP_TO_ITSELF else f"={problem['input']!r}"
+    return f"{name.upper()}{shown} is not valid: {message[:1].lower()}{message[1:]}"
