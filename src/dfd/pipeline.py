@@ -1,0 +1,294 @@
+"""Analyse one video now: the only module that names every stage.
+
+::
+
+    open -> sampling_times -> sample -> detect -> track -> crop -> preprocess -> predict -> calibrate
+         -> aggregate -> decide -> Report
+
+The video streams through: one thread decodes a few frames ahead, another hashes the file, and the caller's thread
+finds, crops and scores faces. Beside those few frames and one batch of crops only numbers are kept, so memory does not
+grow with the length of the video.
+
+Batches are filled in the order of frames and faces and never depend on timing: the same file and the same model give
+the same report, wall times aside.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dfd.aggregation import VerdictRule, by_track, decide, score_tracks
+from dfd.background import read_ahead, sha256_of
+from dfd.calibration import to_probability
+from dfd.cropping import centre_square, crop_face
+from dfd.errors import InvalidParameter
+from dfd.manifest import ModelManifest
+from dfd.ports import FaceDetector, ModelBackend, VideoOpener, VideoSource
+from dfd.preprocessing import to_model_input
+from dfd.quality import QualityLimits, measure, weaknesses
+from dfd.reporting import REPORT_SCHEMA_VERSION
+from dfd.sampling import sampling_step_s, sampling_times
+from dfd.stopwatch import Stopwatch
+from dfd.tracking import FaceTracker
+from dfd.types import (
+    BoundingBox,
+    Coverage,
+    FaceCrop,
+    FaceScore,
+    Frame,
+    ModelIdentity,
+    Reason,
+    Report,
+    TrackedFace,
+    VideoInfo,
+)
+
+FALLBACK_TRACK_ID = 0
+"""Track of the centre squares; it clashes with no face's, since squares are scored only where no face was found."""
+
+_FRAMES_AHEAD = 3
+"""Decoded frames that may wait: enough to smooth over keyframes, and 8 MB at 1280x720."""
+
+_LARGEST_BATCH = 32
+"""More crops in one call gain nothing on a CPU and cost memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisOptions:
+    """What the caller may choose for one analysis.
+
+    Attributes:
+        fps: frames sampled for each second of video, above 0 and at most 120.
+        max_frames: most frames sampled; a longer video is sampled more sparsely over its whole length.
+        threshold: probability from which a video is called fake; None for the model's own.
+        no_face_fallback: when the whole video shows no face, score the centre square of every frame, as the first
+            version did frame by frame. The report then says ``no_face_fallback``, and those frames do not count as
+            face frames. A video with a face is never judged by its squares.
+        min_face_frames: faces a track needs before it is trusted.
+        quality: what makes a face too weak to trust.
+
+    Raises:
+        InvalidParameter: a value is out of its range.
+    """
+
+    fps: float = 2.0
+    max_frames: int = 256
+    threshold: float | None = None
+    no_face_fallback: bool = False
+    min_face_frames: int = 3
+    quality: QualityLimits = field(default_factory=QualityLimits)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.fps) and 0 < self.fps <= 120):
+            raise InvalidParameter(f"fps must be above 0 and at most 120, got {self.fps}")
+        if self.max_frames < 1:
+            raise InvalidParameter(f"max_frames must be at least 1, got {self.max_frames}")
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise InvalidParameter(f"threshold must lie between 0 and 1, got {self.threshold}")
+        if self.min_face_frames < 1:
+            raise InvalidParameter(f"min_face_frames must be at least 1, got {self.min_face_frames}")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an analysis is; in the last call both numbers are equal."""
+
+    done_frames: int
+    total_frames: int
+
+
+class Analyzer:
+    """Analyses videos; one analyzer may be used from several threads at once."""
+
+    def __init__(
+        self,
+        opener: VideoOpener,
+        detector: FaceDetector,
+        backend: ModelBackend,
+        manifest: ModelManifest,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            opener: opens the media.
+            detector: finds faces.
+            backend: scores crops.
+            manifest: of the model behind `backend`.
+            clock: seconds since some fixed moment, for the report's timings.
+        """
+        self._opener = opener
+        self._detector = detector
+        self._backend = backend
+        self._manifest = manifest
+        self._clock = clock
+
+    def analyze(
+        self, path: Path, options: AnalysisOptions, progress: Callable[[Progress], None] | None = None
+    ) -> Report:
+        """Analyse one file.
+
+        Args:
+            path: the media file.
+            options: what to sample and when to trust it.
+            progress: called in this thread after every sampled frame. What it raises ends the analysis and comes out
+                of it: that is how to cancel.
+
+        Raises:
+            InputError: the file cannot be analysed (see `dfd.ports.VideoOpener` and `dfd.ports.VideoSource`).
+            BackendUnavailable: the model does not answer.
+        """
+        watch = Stopwatch(self._clock)
+        with watch.stage("total"):
+            with watch.stage("open"):
+                source = self._opener.open(path)
+            with source, sha256_of(path) as digest:
+                gathered = self._gather(source, options, watch, progress or _ignore)
+                with watch.stage("hash_wait"):
+                    input_sha256 = digest.result()
+        return self._report(gathered, input_sha256, options, watch.elapsed_ms)
+
+    def _gather(
+        self, source: VideoSource, options: AnalysisOptions, watch: Stopwatch, progress: Callable[[Progress], None]
+    ) -> "_Gathered":
+        """Stream the video through and keep the numbers."""
+        times = sampling_times(source.info.duration_s, options.fps, options.max_frames)
+        tracker = FaceTracker()
+        faces = _FaceScorer(self._backend, self._manifest, watch)
+        squares = _FaceScorer(self._backend, self._manifest, watch) if options.no_face_fallback else None
+        sampled = face_frames = 0
+        with read_ahead(source.sample(times), _FRAMES_AHEAD) as frames:
+            for frame in watch.each("decode_wait", frames):
+                sampled += 1
+                with watch.stage("detect"):
+                    found = tracker.update(frame, self._detector.detect(frame.image))
+                if found:
+                    face_frames += 1
+                    faces.add(frame, found)
+                    squares = None
+                elif squares is not None:
+                    squares.add(frame, [self._square(frame)])
+                progress(Progress(sampled, max(sampled, len(times))))
+        if sampled < len(times):
+            progress(Progress(sampled, sampled))
+        face_scores = faces.finish()
+        return _Gathered(
+            face_scores=face_scores if squares is None else squares.finish(),
+            is_fallback=squares is not None,
+            coverage=Coverage(
+                sampled_frames=sampled,
+                face_frames=face_frames,
+                scored_faces=len(face_scores),
+                sampling_step_s=sampling_step_s(times, options.fps),
+                decode_complete=source.complete,
+            ),
+            video=source.info,
+        )
+
+    def _square(self, frame: Frame) -> TrackedFace:
+        """The centre square as if it were a face."""
+        return TrackedFace(
+            track_id=FALLBACK_TRACK_ID,
+            frame_index=frame.index,
+            pts_s=frame.pts_s,
+            detection=centre_square(frame.image, self._manifest.input),
+        )
+
+    def _report(
+        self, gathered: "_Gathered", input_sha256: str, options: AnalysisOptions, timings_ms: Mapping[str, float]
+    ) -> Report:
+        """Draw the conclusion."""
+        decision = self._manifest.decision
+        rule = VerdictRule(
+            threshold=decision.threshold if options.threshold is None else options.threshold,
+            inconclusive_margin=decision.inconclusive_margin,
+            min_face_frames=options.min_face_frames,
+        )
+        weak = {
+            track_id: weaknesses([score.quality for score in scores], options.quality)
+            for track_id, scores in by_track(gathered.face_scores).items()
+        }
+        tracks = score_tracks(gathered.face_scores, weak, rule.min_face_frames)
+        outcome = decide(tracks, weak, rule, gathered.remarks)
+        return Report(
+            schema_version=REPORT_SCHEMA_VERSION,
+            verdict=outcome.verdict,
+            reasons=outcome.reasons,
+            fake_probability=outcome.fake_probability,
+            threshold=rule.threshold,
+            tracks=tracks,
+            face_scores=gathered.face_scores,
+            coverage=gathered.coverage,
+            video=gathered.video,
+            model=ModelIdentity(self._manifest.name, self._manifest.version, self._manifest.weights_sha256),
+            input_sha256=input_sha256,
+            timings_ms=timings_ms,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """What one pass over a video leaves."""
+
+    face_scores: tuple[FaceScore, ...]
+    is_fallback: bool
+    coverage: Coverage
+    video: VideoInfo
+
+    @property
+    def remarks(self) -> list[Reason]:
+        """What the report must mention whatever the verdict."""
+        fallback = [Reason.NO_FACE_FALLBACK] if self.is_fallback else []
+        return fallback if self.coverage.decode_complete else [*fallback, Reason.DECODE_INCOMPLETE]
+
+
+class _FaceScorer:
+    """Cuts and scores faces, a batch at a time, in the order in which they come."""
+
+    def __init__(self, backend: ModelBackend, manifest: ModelManifest, watch: Stopwatch) -> None:
+        self._backend = backend
+        self._manifest = manifest
+        self._watch = watch
+        self._batch_size = min(manifest.max_batch, _LARGEST_BATCH)
+        self._waiting: list[tuple[FaceCrop, BoundingBox]] = []  # the box in pixels of the upright source
+        self._scores: list[FaceScore] = []
+
+    def add(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
+        """Cut the faces of a frame, and score as soon as a batch is full."""
+        for face in faces:
+            with self._watch.stage("crop"):
+                source_box = face.detection.box.scaled(1 / frame.scale)
+                image = crop_face(frame.image, face.detection, self._manifest.input)
+                crop = FaceCrop(face, image, measure(image, source_box.side_px))
+            self._waiting.append((crop, source_box))
+            if len(self._waiting) == self._batch_size:
+                self._score()
+
+    def finish(self) -> tuple[FaceScore, ...]:
+        """Score what is left; all scores by frame, then by track."""
+        if self._waiting:
+            self._score()
+        return tuple(sorted(self._scores, key=lambda score: (score.frame_index, score.track_id)))
+
+    def _score(self) -> None:
+        with self._watch.stage("score"):
+            batch = to_model_input([crop.image for crop, _ in self._waiting], self._manifest.input)
+            probabilities = to_probability(self._backend.predict(batch), self._manifest.calibration)
+        for (crop, source_box), probability in zip(self._waiting, probabilities, strict=True):
+            self._scores.append(
+                FaceScore(
+                    track_id=crop.face.track_id,
+                    frame_index=crop.face.frame_index,
+                    pts_s=crop.face.pts_s,
+                    box=source_box,
+                    fake_probability=float(probability),
+                    quality=crop.quality,
+                )
+            )
+        self._waiting.clear()
+
+
+def _ignore(progress: Progress) -> None:
+    """The listener of callers who do not listen."""

@@ -1,0 +1,43 @@
+"""Where an analysis spends its time."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+class Stopwatch:
+    """Adds up the wall time of named stages; for one thread.
+
+    Attributes:
+        elapsed_ms: milliseconds by stage.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Start with nothing measured.
+
+        Args:
+            clock: seconds since some fixed moment.
+        """
+        self._clock = clock
+        self.elapsed_ms: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the block under `name`, also when it fails."""
+        started = self._clock()
+        try:
+            yield
+        finally:
+            self.elapsed_ms[name] = self.elapsed_ms.get(name, 0.0) + (self._clock() - started) * 1000
+
+    def each(self, name: str, items: Iterator[Item]) -> Iterator[Item]:
+        """Pass items on, counting the time spent waiting for them."""
+        while True:
+            try:
+                with self.stage(name):
+                    item = next(items)
+            except StopIteration:
+                return
+            yield item
