@@ -1,0 +1,106 @@
+"""Putting the HTTP interface together."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+from anyio import to_thread
+from fastapi import Depends, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from pydantic.json_schema import models_json_schema
+
+import dfd
+from dfd.api import problems
+from dfd.api.admission import AnalysisDesk
+from dfd.api.auth import BearerAuth
+from dfd.api.health import ModelProbe
+from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErrors
+from dfd.api.routes import predictions, probes
+from dfd.api.schemas import Problem
+from dfd.api.services import Services
+from dfd.errors import BackendUnavailable
+from dfd.manifest import Layout
+
+_LOG = logging.getLogger(__name__)
+
+_DESCRIPTION = """\
+Finds and follows every face in a video and answers *fake*, *real* or *inconclusive*, and why.
+
+Every error is a problem (RFC 9457, `application/problem+json`) with a stable `code`.
+"""
+
+
+class DfdApi(FastAPI):
+    """FastAPI, with the schema of the problems that the routes refer to."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        document = super().openapi()
+        _, definitions = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")
+        document["components"]["schemas"].update(definitions["$defs"])
+        return document
+
+
+def create_app(services: Services) -> FastAPI:
+    """Make the application.
+
+    Args:
+        services: what it works with; see `dfd.bootstrap.build_services`.
+    """
+    app = DfdApi(
+        title="DFD",
+        summary="Deepfake detection on video",
+        description=_DESCRIPTION,
+        version=dfd.__version__,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=_warmed_up,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    app.state.desk = AnalysisDesk(services)
+    app.state.probe = ModelProbe(services)
+    problems.install(app)
+    _add_middleware(app, services.policy.cors_origins)
+    token = services.policy.bearer_token
+    if token is None:
+        app.include_router(predictions)
+    else:
+        app.include_router(
+            predictions, dependencies=[Depends(BearerAuth(token))], responses=problems.documented("unauthorized")
+        )
+    app.include_router(probes)
+    return app
+
+
+def _add_middleware(app: FastAPI, cors_origins: tuple[str, ...]) -> None:
+    """Wrap the routes; what is added last lies outermost."""
+    app.add_middleware(UnexpectedErrors)
+    if cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=cors_origins,
+            allow_credentials="*" not in cors_origins,  # any origin with credentials would open every user's session
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", REQUEST_ID_HEADER],
+            expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
+        )
+    app.add_middleware(RequestContext)
+
+
+@asynccontextmanager
+async def _warmed_up(app: FastAPI) -> AsyncIterator[None]:
+    """Score one blank crop before the first request, so that it does not pay for the model's first run."""
+    try:
+        await to_thread.run_sync(_score_blank, app.state.services)
+    except BackendUnavailable as error:
+        _LOG.warning("the model does not answer yet: %s", error)
+    yield
+
+
+def _score_blank(services: Services) -> None:
+    contract = services.manifest.input
+    side = contract.size_px
+    shape = (1, side, side, 3) if contract.layout is Layout.NHWC else (1, 3, side, side)
+    services.backend.predict(np.full(shape, contract.value_min, np.float32))

@@ -1,0 +1,160 @@
+"""The routes: ``POST /predict``, and what tells whether the service lives, is ready and is well."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+import dfd
+from dfd.api.admission import AnalysisDesk
+from dfd.api.health import ModelProbe
+from dfd.api.problems import documented
+from dfd.api.schemas import Alive, Health, Model, Prediction
+from dfd.api.services import Services
+from dfd.api.uploads import received_file
+from dfd.errors import BackendUnavailable, InputError
+from dfd.pipeline import AnalysisOptions
+from dfd.reporting import classic_response
+from dfd.types import Report
+
+MAX_FPS = 60
+"""More samples a second than this show nothing new."""
+
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "The video, GIF or picture."}
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def services_of(request: Request) -> Services:
+    """The services the application was made with."""
+    services: Services = request.app.state.services
+    return services
+
+
+def desk_of(request: Request) -> AnalysisDesk:
+    """The application's analysis desk."""
+    desk: AnalysisDesk = request.app.state.desk
+    return desk
+
+
+def probe_of(request: Request) -> ModelProbe:
+    """The application's way of asking the model."""
+    probe: ModelProbe = request.app.state.probe
+    return probe
+
+
+def never_stored(response: Response) -> None:
+    """Answers about people's faces, and about the moment, have no place in a cache."""
+    response.headers["Cache-Control"] = "no-store"
+
+
+predictions = APIRouter(tags=["analysis"], dependencies=[Depends(never_stored)])
+probes = APIRouter(tags=["operation"], dependencies=[Depends(never_stored)])
+
+
+@predictions.post(
+    "/predict",
+    summary="Analyse a video",
+    openapi_extra=_FORM,
+    responses=documented(
+        "bad_request",
+        "malformed_upload",
+        "upload_timeout",
+        "upload_too_large",
+        "media_too_large",
+        "unsupported_content_type",
+        "unsupported_codec",
+        "invalid_parameter",
+        "unreadable_video",
+        "no_video_stream",
+        "internal",
+        "overloaded",
+        "backend_unavailable",
+    ),
+)
+async def predict(
+    request: Request,
+    services: Annotated[Services, Depends(services_of)],
+    desk: Annotated[AnalysisDesk, Depends(desk_of)],
+    fps: Annotated[
+        float | None,
+        Query(
+            gt=0,
+            le=MAX_FPS,
+            allow_inf_nan=False,
+            description="Frames sampled for each second of video; without it the service's DEFAULT_FPS.",
+            examples=[2.0],
+        ),
+    ] = None,
+) -> Prediction:
+    """Find and follow every face in the uploaded video and say how likely it is a fake.
+
+    A video in which nothing can be judged (no face, too dark, too short) is no error: its label is `inconclusive`
+    and `reasons` says why. The file is removed before the answer is sent.
+    """
+    options = services.options if fps is None else replace(services.options, fps=fps)
+    policy = services.policy
+    with desk.admission():
+        async with received_file(request, policy.max_upload_bytes, policy.upload_dir) as path:
+            report = await _analyzed(desk, path, options, request)
+    latency_ms = (time.perf_counter() - request.state.started) * 1000
+    return Prediction.model_validate(classic_response(report, latency_ms))
+
+
+async def _analyzed(desk: AnalysisDesk, path: Path, options: AnalysisOptions, request: Request) -> Report:
+    """Analyse the upload; what an error says of the server's file is said of the upload."""
+    try:
+        return await desk.analyze(path, options, request)
+    except InputError as error:
+        raise type(error)(str(error).replace(str(path), "the upload")) from error
+
+
+@probes.get("/health", summary="How the service is")
+async def health(
+    services: Annotated[Services, Depends(services_of)],
+    desk: Annotated[AnalysisDesk, Depends(desk_of)],
+    probe: Annotated[ModelProbe, Depends(probe_of)],
+) -> Health:
+    """Say which model answers and whether it does; the status is 200 either way, `ok` tells."""
+    manifest = services.manifest
+    return Health(
+        ok=await probe.ready(),
+        tfserving=await probe.tf_serving(),
+        version=manifest.version,
+        model=Model(name=manifest.name, version=manifest.version, weights_sha256=manifest.weights_sha256),
+        service_version=dfd.__version__,
+        running=desk.running,
+        admitted=desk.admitted,
+        capacity=desk.capacity,
+    )
+
+
+@probes.get("/livez", summary="Whether the process lives")
+async def livez() -> Alive:
+    """Answer as long as the process can answer at all."""
+    return Alive()
+
+
+@probes.get(
+    "/readyz", summary="Whether the service can analyse", responses=documented("backend_unavailable", "internal")
+)
+async def readyz(probe: Annotated[ModelProbe, Depends(probe_of)]) -> Alive:
+    """Answer 200 when the model answers, else a 503 problem."""
+    if not await probe.ready():
+        raise BackendUnavailable("the model does not answer")
+    return Alive()

@@ -1,0 +1,129 @@
+"""What the HTTP interface answers, as pydantic models: validation, OpenAPI and documentation in one place."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dfd.types import Reason, Verdict
+
+Probability = Annotated[float, Field(ge=0, le=1, description="Calibrated probability of fake.", examples=[0.971204])]
+
+
+class _Answer(BaseModel):
+    """Strict: a field that is not described here would be a silent change of the interface."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
+
+
+class FrameSample(_Answer):
+    """The most suspicious face of one sampled frame."""
+
+    t: Annotated[float, Field(description="Presentation time of the frame, in seconds.", examples=[0.5])]
+    score: Probability
+
+
+class Meta(_Answer):
+    """What the verdict rests on."""
+
+    src_fps: Annotated[
+        float | None, Field(description="Average frame rate of the source; null for a still image.", examples=[29.97])
+    ]
+    total_frames: Annotated[
+        int | None, Field(description="Frames of the source; null when unknown.", examples=[300], ge=0)
+    ]
+    used_step: Annotated[int, Field(description="Source frames from one sample to the next.", examples=[15], ge=1)]
+    face_frames: Annotated[int, Field(description="Sampled frames with at least one face.", examples=[20], ge=0)]
+    face_detect_rate: Annotated[
+        float, Field(description="Share of sampled frames with a face.", examples=[1.0], ge=0, le=1)
+    ]
+
+
+class Track(_Answer):
+    """One face followed through the video."""
+
+    track_id: Annotated[int, Field(description="Number of the track.", examples=[0])]
+    start_s: Annotated[float, Field(description="Time of its first scored frame, in seconds.", examples=[0.0])]
+    end_s: Annotated[float, Field(description="Time of its last scored frame, in seconds.", examples=[9.5])]
+    face_count: Annotated[int, Field(description="Scored faces.", examples=[20], ge=0)]
+    fake_probability: Probability
+    median_face_side_px: Annotated[
+        float, Field(description="Typical longer side of the face, in pixels of the upright source.", examples=[212.5])
+    ]
+
+
+class Model(_Answer):
+    """Which model answers."""
+
+    name: Annotated[str, Field(examples=["deepfake"])]
+    version: Annotated[str, Field(examples=["1"])]
+    weights_sha256: Annotated[str, Field(description="Hash of the weights, hexadecimal.", examples=["5e" * 32])]
+
+
+class Prediction(_Answer):
+    """The verdict on one video."""
+
+    score: Annotated[
+        Annotated[float, Field(ge=0, le=1)] | None,
+        Field(
+            description="Calibrated probability of fake for the most suspicious face; null when nothing was scored.",
+            examples=[0.971204],
+        ),
+    ]
+    label: Annotated[Verdict, Field(description="The verdict.", examples=["fake"])]
+    frame_samples: Annotated[list[FrameSample], Field(description="The course of the video, by ascending time.")]
+    version: Annotated[str, Field(description="Version of the model.", examples=["1"])]
+    latency_ms: Annotated[
+        float, Field(description="Wall time from the request's head to the answer.", examples=[812.4], ge=0)
+    ]
+    meta: Meta
+    reasons: Annotated[
+        list[Reason],
+        Field(description="Why the verdict is inconclusive, or what weakens it.", examples=[["near_threshold"]]),
+    ]
+    tracks: Annotated[list[Track], Field(description="Every face followed, most suspicious first.")]
+    model: Model
+    input_sha256: Annotated[str, Field(description="Hash of the uploaded file, hexadecimal.", examples=["c0" * 32])]
+
+
+class Health(_Answer):
+    """What the service says of itself."""
+
+    ok: Annotated[bool, Field(description="Whether the model answers.")]
+    tfserving: Annotated[
+        Any, Field(description="What TensorFlow Serving says of the model; null where it is not in use.")
+    ] = None
+    version: Annotated[str, Field(description="Version of the model.", examples=["1"])]
+    model: Model
+    service_version: Annotated[str, Field(description="Version of DFD.", examples=["0.1.0"])]
+    running: Annotated[int, Field(description="Analyses running now.", examples=[1], ge=0)]
+    admitted: Annotated[int, Field(description="Uploads being received, waiting or analysed.", examples=[2], ge=0)]
+    capacity: Annotated[int, Field(description="Uploads admitted at most.", examples=[6], ge=1)]
+
+
+class Alive(_Answer):
+    """The process answers."""
+
+    ok: Annotated[bool, Field(description="Always true.")] = True
+
+
+class ParameterError(_Answer):
+    """One parameter at fault."""
+
+    parameter: Annotated[str, Field(examples=["fps"])]
+    message: Annotated[str, Field(examples=["Input should be less than or equal to 60"])]
+
+
+class Problem(_Answer):
+    """Problem details (RFC 9457)."""
+
+    type: Annotated[str, Field(description="Stable name of the kind.", examples=["urn:dfd:problem:unreadable_video"])]
+    title: Annotated[str, Field(description="Summary of the kind.", examples=["The file is no readable video"])]
+    status: Annotated[int, Field(description="HTTP status.", examples=[422])]
+    detail: Annotated[str, Field(description="What happened this time.", examples=["the upload is empty"])]
+    code: Annotated[str, Field(description="Stable code, for programs.", examples=["unreadable_video"])]
+    instance: Annotated[str, Field(description="This occurrence.", examples=["urn:dfd:request:3f2a9c"])]
+    request_id: Annotated[str, Field(description="To be named in a bug report.", examples=["3f2a9c"])]
+    errors: Annotated[
+        Sequence[ParameterError] | None, Field(description="The parameters at fault, where there are any.")
+    ] = None

@@ -1,0 +1,33 @@
+"""The web service as uvicorn starts it: ``uvicorn dfd.asgi:create --factory``."""
+
+import logging
+import sys
+
+from fastapi import FastAPI
+
+from dfd.api.app import create_app
+from dfd.api.middleware import REQUEST_ID
+from dfd.bootstrap import build_services
+from dfd.errors import ConfigurationError, ModelError
+from dfd.settings import load_settings
+from dfd.telemetry import configure_logging
+
+EXIT_NOT_SET_UP = 4
+"""Exit code when settings or model do not allow a start, as for the command line."""
+
+_LOG = logging.getLogger(__name__)
+
+
+def create() -> FastAPI:
+    """Read the settings, build the parts and make the application.
+
+    Raises:
+        SystemExit: the settings or the model do not allow a start; one sentence on stderr says why.
+    """
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_level, REQUEST_ID.get)
+        return create_app(build_services(settings))
+    except (ConfigurationError, ModelError) as error:
+        sys.stderr.write(f"dfd cannot start: {error}\n")
+        raise SystemExit(EXIT_NOT_SET_UP) from error
