@@ -1,0 +1,39 @@
+"""What every test gets."""
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("dfd", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("dfd")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "logs_errors: the test expects a record of level ERROR or above")
+
+
+@pytest.fixture(autouse=True)
+def _no_error_logs(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test that logs an error without being marked ``logs_errors``."""
+    yield
+    if request.node.get_closest_marker("logs_errors"):
+        return
+    records = [*caplog.get_records("setup"), *caplog.get_records("call")]
+    errors = [record.getMessage() for record in records if record.levelno >= logging.ERROR]
+    assert not errors, f"the test logged errors it does not announce: {errors}"
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real clips that ``DFD_DATA_DIR`` names; the test is skipped where there is none."""
+    named = os.environ.get("DFD_DATA_DIR")
+    if not named:
+        pytest.skip("DFD_DATA_DIR is not set: no folder of real clips")
+    folder = Path(named)
+    if not folder.is_dir():
+        pytest.skip(f"DFD_DATA_DIR names no folder: {folder}")
+    return folder
