@@ -1,0 +1,131 @@
+"""The composition root: from settings to working parts. Tests hand in parts of their own."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from dfd.api.services import ServicePolicy, Services
+from dfd.backends.onnx_runtime import OnnxRuntimeBackend
+from dfd.backends.tf_serving import model_status
+from dfd.faces.blazeface import BlazeFaceDetector
+from dfd.faces.haar import HaarDetector
+from dfd.manifest import ModelManifest
+from dfd.pipeline import AnalysisOptions, Analyzer
+from dfd.ports import FaceDetector, ModelBackend, VideoOpener
+from dfd.registry.directory import DirectoryRegistry
+from dfd.settings import Settings
+from dfd.video.limits import MediaLimits
+from dfd.video.pyav import PyAvOpener
+
+STATUS_TIMEOUT_S: Final = 2.0
+"""Longest wait for a model server's status: health checks must be quick, whatever REQUEST_TIMEOUT says."""
+
+Model = tuple[ModelBackend, ModelManifest]
+"""A loaded model, and what it says of itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an analyzer is made of."""
+
+    opener: VideoOpener
+    detector: FaceDetector
+    backend: ModelBackend
+    manifest: ModelManifest
+
+    def analyzer(self) -> Analyzer:
+        """Put the parts together."""
+        return Analyzer(self.opener, self.detector, self.backend, self.manifest)
+
+
+def build_opener(settings: Settings) -> VideoOpener:
+    """The video opener, with the limits of the settings."""
+    limits = MediaLimits(max_pixels=settings.max_pixels, max_duration_s=settings.max_duration_s)
+    return PyAvOpener(limits, working_side_px=settings.working_side_px, threads=settings.cpu_threads)
+
+
+def build_detector(name: str, threads: int) -> FaceDetector:
+    """The face detector of a name that `Settings.face_detector` takes."""
+    if name == "haar":
+        return HaarDetector()
+    return BlazeFaceDetector(threads=threads)
+
+
+def build_model(settings: Settings) -> Model:
+    """The model that the settings name, checked and loaded.
+
+    Raises:
+        ModelNotFound: there is none.
+        ModelCorrupt: its files are not what its manifest says, or cannot be run.
+    """
+    model = DirectoryRegistry(settings.models_dir).load(settings.model_name, settings.model_version)
+    return OnnxRuntimeBackend(model.weights_path, model.manifest, settings.cpu_threads), model.manifest
+
+
+def build_parts(
+    settings: Settings,
+    *,
+    opener: VideoOpener | None = None,
+    detector: FaceDetector | None = None,
+    model: Model | None = None,
+) -> Parts:
+    """Load every part that is not given, side by side: hashing and optimising a model leave other threads free.
+
+    Raises:
+        ConfigurationError: the detector cannot work here.
+        ModelNotFound, ModelCorrupt: see `build_model`.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
+        loading = pool.submit(lambda: detector or build_detector(settings.face_detector, settings.cpu_threads))
+        backend, manifest = model or build_model(settings)
+        return Parts(opener or build_opener(settings), loading.result(), backend, manifest)
+
+
+def build_analyzer(
+    settings: Settings,
+    *,
+    opener: VideoOpener | None = None,
+    detector: FaceDetector | None = None,
+    model: Model | None = None,
+) -> Analyzer:
+    """An analyzer that works as the settings say; raises as `build_parts` does."""
+    return build_parts(settings, opener=opener, detector=detector, model=model).analyzer()
+
+
+def analysis_options(settings: Settings) -> AnalysisOptions:
+    """The settings' choices for one analysis."""
+    return AnalysisOptions(
+        fps=settings.default_fps,
+        max_frames=settings.max_frames,
+        threshold=settings.threshold,
+        no_face_fallback=settings.no_face_fallback,
+        min_face_frames=settings.min_face_frames,
+    )
+
+
+def build_services(
+    settings: Settings,
+    *,
+    opener: VideoOpener | None = None,
+    detector: FaceDetector | None = None,
+    model: Model | None = None,
+    tf_serving: Callable[[], object | None] | None = None,
+) -> Services:
+    """What the HTTP interface is given; raises as `build_parts` does."""
+    parts = build_parts(settings, opener=opener, detector=detector, model=model)
+    timeout_s = min(settings.request_timeout, STATUS_TIMEOUT_S)
+    return Services(
+        analyzer=parts.analyzer(),
+        options=analysis_options(settings),
+        backend=parts.backend,
+        manifest=parts.manifest,
+        policy=ServicePolicy(
+            max_upload_bytes=settings.max_upload_mb * 1024 * 1024,
+            max_concurrency=settings.max_concurrency,
+            bearer_token=settings.bearer_token,
+            cors_origins=settings.cors_origins,
+        ),
+        tf_serving=tf_serving or partial(model_status, settings.tf_serving_url, settings.model_name, timeout_s),
+    )

@@ -1,0 +1,5 @@
+"""The command line. Importing it costs little: what a command needs is imported when the command runs."""
+
+from dfd.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,184 @@
+"""The commands and their options; the work is done elsewhere and imported when a command runs."""
+
+# ruff: noqa: PLC0415 - so that `dfd --help` needs neither numpy nor any runtime
+
+import math
+import re
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from dfd import __version__
+from dfd.cli.exits import guarded
+from dfd.errors import ConfigurationError
+
+EXIT_CODES_HELP = """\b
+Exit codes:
+    0  done
+    1  a verdict named by --fail-on
+    2  wrong usage
+    3  a path is missing, or cannot be read as media
+    4  model or configuration at fault
+   70  internal error
+  130  interrupted
+  141  nobody reads the output any more
+When several apply, the first of 70, 4, 3, 1 is taken."""
+
+app = typer.Typer(
+    name="dfd",
+    help="Detect deepfakes: find and follow every face in a video and say fake, real or inconclusive, and why.",
+    epilog=EXIT_CODES_HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # importing what draws boxes would take longer than all the rest of `--help`
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class FailOn(StrEnum):
+    """Verdicts that --fail-on takes."""
+
+    FAKE = "fake"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Detector(StrEnum):
+    """Face detectors; the same as `Settings.face_detector` takes."""
+
+    BLAZEFACE = "blazeface"
+    HAAR = "haar"
+
+
+def main() -> None:
+    """Run the command line and leave the process with its exit code."""
+    app(prog_name="dfd")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dfd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the stack trace of an internal error.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options that go before the command."""
+    context.obj = debug
+
+
+def _debugging(context: typer.Context) -> bool:
+    from dfd.settings import load_settings
+
+    try:
+        return bool(context.obj) or load_settings().debug
+    except ConfigurationError:
+        return False
+
+
+def _frames_a_second(value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and 0 < value <= 120):
+        raise typer.BadParameter("it must be above 0 and at most 120")
+    return value
+
+
+def _probability(value: float | None) -> float | None:
+    if value is not None and not 0 < value < 1:
+        raise typer.BadParameter("it must be between 0 and 1")
+    return value
+
+
+def _model(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*([:/][1-9][0-9]*)?", value):
+        raise typer.BadParameter("it must be NAME, NAME:VERSION or NAME/VERSION")
+    return value
+
+
+@app.command(epilog=EXIT_CODES_HELP)
+def predict(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads them
+    context: typer.Context,
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH", show_default=False, help="Videos, images, folders or patterns."),
+    ],
+    fps: Annotated[
+        float | None, typer.Option(callback=_frames_a_second, help="Frames sampled for each second of video.")
+    ] = None,
+    max_frames: Annotated[int | None, typer.Option(min=1, max=100_000, help="Most frames sampled of a video.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(callback=_probability, help="Probability from which a video is called fake.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(callback=_model, metavar="NAME[:VERSION]", help="Model; the newest when unversioned.")
+    ] = None,
+    detector: Annotated[Detector | None, typer.Option(help="Face detector.")] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="Write one JSON object a line and nothing else.")] = False,
+    fail_on: Annotated[
+        list[FailOn] | None, typer.Option(help="Leave with exit code 1 on this verdict; may be repeated.")
+    ] = None,
+) -> None:
+    """Analyse videos, images and folders of them."""
+
+    def run() -> int:
+        from dfd.cli import predict as command
+
+        name, _, version = (model or "").replace("/", ":").partition(":")
+        request = command.Request(
+            paths=paths,
+            debug=lambda: _debugging(context),
+            fps=fps,
+            max_frames=max_frames,
+            threshold=threshold,
+            detector=detector,
+            model_name=name or None,
+            model_version=version or None,
+            json_lines=json_lines,
+            fail_on=frozenset(fail_on or ()),
+        )
+        return command.predict(request)
+
+    raise typer.Exit(guarded(run, lambda: _debugging(context)))
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port to listen on.")] = None,
+) -> None:
+    """Serve the HTTP interface."""
+
+    def run() -> int:
+        from dfd.cli.serve import serve as command
+
+        return command(host, port)
+
+    raise typer.Exit(guarded(run, lambda: _debugging(context)))
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    json_output: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
+) -> None:
+    """Tell what is installed, which model there is and what answers."""
+
+    def run() -> int:
+        from dfd.cli.doctor import doctor as command
+
+        return command(json_output)
+
+    raise typer.Exit(guarded(run, lambda: _debugging(context)))
+
+
+@app.command()
+def version() -> None:
+    """Show the version."""
+    _show_version(wanted=True)

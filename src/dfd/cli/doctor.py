@@ -1,0 +1,172 @@
+"""``dfd doctor``: what is installed, which model there is, and what answers."""
+
+import json
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Any, get_args
+from urllib.parse import urlsplit
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from dfd import __version__
+from dfd.backends.tf_serving import model_status
+from dfd.bootstrap import STATUS_TIMEOUT_S, build_detector, build_model
+from dfd.cli.exits import ExitCode, printable
+from dfd.cli.output import PIPED_WIDTH
+from dfd.errors import DfdError
+from dfd.settings import Settings, available_cpus, load_settings
+
+PACKAGES = (
+    "av",
+    "fastapi",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "pydantic",
+    "pydantic-settings",
+    "python-multipart",
+    "rich",
+    "typer",
+    "uvicorn",
+)
+
+Findings = dict[str, Any]
+"""JSON-ready; every part that can fail has ``ok``, and ``message`` where it has failed."""
+
+
+def doctor(as_json: bool) -> ExitCode:
+    """Examine this installation and write what was found.
+
+    Raises:
+        ConfigurationError: the settings do not hold.
+    """
+    findings = examine(load_settings())
+    sys.stdout.write((json.dumps(findings) if as_json else _render(findings)) + "\n")
+    return ExitCode.DONE if findings["ok"] else ExitCode.MODEL_OR_CONFIGURATION
+
+
+def examine(settings: Settings) -> Findings:
+    """Look at everything an analysis needs; ``ok`` says whether the model answers and its face detector loads."""
+    model = _attempt(partial(_model, settings))
+    detectors = {name: _attempt(partial(_detector, name)) for name in _detector_names()}
+    return {
+        "ok": model["ok"] and detectors[settings.face_detector]["ok"],
+        "dfd": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "cpus": available_cpus(),
+        "threads": settings.cpu_threads,
+        "temporary_folder": _temporary_folder(),
+        "models_dir": str(settings.models_dir),
+        "model": {"name": settings.model_name, "version": settings.model_version, **model},
+        "backends": {"onnx_runtime": {"ok": model["ok"]}, "tf_serving": _tf_serving(settings)},
+        "detectors": detectors,
+    }
+
+
+def _attempt(part: Callable[[], Findings]) -> Findings:
+    try:
+        return {"ok": True, **part()}
+    except DfdError as error:
+        return {"ok": False, "code": error.code, "message": str(error)}
+
+
+def _model(settings: Settings) -> Findings:
+    """Load the model, which checks its hashes, and let it score a blank crop."""
+    backend, manifest = build_model(settings)
+    started = time.perf_counter()
+    side = manifest.input.size_px
+    shape = (1, side, side, 3) if manifest.input.layout == "NHWC" else (1, 3, side, side)
+    backend.predict(np.zeros(shape, np.float32))
+    return {
+        "weights_sha256": manifest.weights_sha256,
+        "architecture": manifest.architecture,
+        "first_answer_ms": round((time.perf_counter() - started) * 1000, 1),
+    }
+
+
+def _detector_names() -> tuple[str, ...]:
+    return get_args(Settings.model_fields["face_detector"].annotation)
+
+
+def _detector(name: str) -> Findings:
+    """Load a detector and let it look at a grey picture."""
+    build_detector(name, threads=1).detect(np.full((128, 128, 3), 127, np.uint8))
+    return {}
+
+
+def _tf_serving(settings: Settings) -> Findings:
+    parts = urlsplit(settings.tf_serving_url)
+    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without credentials
+    timeout_s = min(settings.request_timeout, STATUS_TIMEOUT_S)
+    status = model_status(settings.tf_serving_url, settings.model_name, timeout_s)
+    if status is None:
+        return {"ok": False, "url": shown, "message": "does not answer (needed only when it is the backend)"}
+    return {"ok": True, "url": shown, "status": status}
+
+
+def _temporary_folder() -> Findings:
+    folder = tempfile.gettempdir()
+    return {"path": folder, "free_bytes": shutil.disk_usage(folder).free}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return installed_version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _render(findings: Findings) -> str:
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column()
+    table.add_column(overflow="fold")
+    for name, verdict, detail in _rows(findings):
+        table.add_row(name, verdict, printable(detail))
+    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+    with console.capture() as captured:
+        console.print(table, markup=False)
+    return captured.get().rstrip("\n")
+
+
+def _rows(findings: Findings) -> list[tuple[str, str, str]]:
+    """The table's rows: what, whether it is well, and details."""
+    model, folder = findings["model"], findings["temporary_folder"]
+    packages = ", ".join(f"{name} {version or 'missing'}" for name, version in findings["packages"].items())
+    rows = [
+        ("DFD", "", f"{findings['dfd']} on Python {findings['python']}, {findings['platform']}"),
+        ("packages", "no" if None in findings["packages"].values() else "ok", packages),
+        ("processors", "", f"{findings['cpus']}, of which an analysis uses {findings['threads']}"),
+        ("temporary folder", "", f"{folder['path']}, {folder['free_bytes'] / 2**30:.1f} GiB free"),
+        (f"model {model['name']}/{model['version']}", _word(model), _detail(model, findings["models_dir"])),
+    ]
+    for kind in ("backends", "detectors"):
+        for name, part in findings[kind].items():
+            rows.append((f"{kind[:-1]} {name}", _word(part), _detail(part, part.get("url", ""))))
+    return rows
+
+
+def _word(part: Findings) -> str:
+    return "ok" if part["ok"] else "no"
+
+
+def _detail(part: Findings, place: str) -> str:
+    if not part["ok"]:
+        return f"{place}: {part['message']}" if "url" in part else str(part["message"])
+    if "weights_sha256" in part:
+        return (
+            f"{part['architecture']} in {place}, every hash holds (weights {part['weights_sha256'][:8]}), "
+            f"first answer after {part['first_answer_ms']} ms"
+        )
+    return place

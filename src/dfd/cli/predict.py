@@ -1,0 +1,115 @@
+"""``dfd predict``: analyse files one after the other; one bad file does not stop the rest."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dfd.bootstrap import analysis_options, build_analyzer
+from dfd.cli.exits import ExitCode, exit_code_of, show_trace
+from dfd.cli.inputs import Input, expand
+from dfd.cli.output import JsonLines, Outcome, Table
+from dfd.cli.progress import progress_bar
+from dfd.errors import DfdError, ModelNotFound
+from dfd.registry.directory import DirectoryRegistry
+from dfd.settings import Settings, load_settings
+from dfd.types import Report
+
+SEVERITY = (ExitCode.INTERNAL, ExitCode.MODEL_OR_CONFIGURATION, ExitCode.UNREADABLE_MEDIA, ExitCode.MATCHED)
+"""When several apply, the first is the exit code: what could not be judged outranks what was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for; None leaves a choice to the settings.
+
+    Attributes:
+        paths: files, folders and patterns.
+        fps: see `Settings.default_fps`.
+        max_frames: see `Settings.max_frames`.
+        threshold: see `Settings.threshold`.
+        detector: see `Settings.face_detector`.
+        model_name: see `Settings.model_name`.
+        model_version: see `Settings.model_version`; with a name and no version, the newest.
+        json_lines: one JSON object a line instead of a table.
+        fail_on: verdicts that make the exit code `ExitCode.MATCHED`.
+        debug: whether to show the stack trace of a bug.
+    """
+
+    paths: Sequence[str]
+    debug: Callable[[], bool]
+    fps: float | None = None
+    max_frames: int | None = None
+    threshold: float | None = None
+    detector: str | None = None
+    model_name: str | None = None
+    model_version: str | None = None
+    json_lines: bool = False
+    fail_on: frozenset[str] = frozenset()
+
+
+def predict(request: Request) -> ExitCode:
+    """Analyse what was asked for, write the results, and tell the exit code."""
+    inputs = expand(request.paths)
+    # On a terminal that also shows the JSON lines, a bar would run through them.
+    shown = sys.stderr.isatty() and not (request.json_lines and sys.stdout.isatty())
+    with progress_bar(len(inputs), shown) as bar:
+        writer: JsonLines | Table = JsonLines() if request.json_lines else Table(bar.say)
+        try:
+            settings = _settings(request)
+            analyzer, options = build_analyzer(settings), analysis_options(settings)
+        except DfdError as error:
+            writer.fail(error)
+            return exit_code_of(error)
+        codes = set()
+        try:
+            for item in inputs:
+                bar.start(item.path)
+                outcome = _analyse(item, lambda path: analyzer.analyze(path, options, bar.frames), request.debug)
+                bar.finish()
+                writer.add(outcome)
+                codes.add(_exit_code(outcome, request.fail_on))
+        finally:  # an interrupted run still shows what it has
+            bar.stop()
+            writer.close()
+    return next((code for code in SEVERITY if code in codes), ExitCode.DONE)
+
+
+def _settings(request: Request) -> Settings:
+    """The settings with the request's choices over them.
+
+    Raises:
+        ConfigurationError: they do not hold.
+        ModelNotFound: a model was named without its version, and there is none.
+    """
+    settings = load_settings(
+        default_fps=request.fps,
+        max_frames=request.max_frames,
+        threshold=request.threshold,
+        face_detector=request.detector,
+        model_name=request.model_name,
+        model_version=request.model_version,
+    )
+    if request.model_name is None or request.model_version is not None:
+        return settings
+    versions = DirectoryRegistry(settings.models_dir).versions(request.model_name)
+    if not versions:
+        raise ModelNotFound(f"there is no model {request.model_name} in {settings.models_dir}")
+    return settings.model_copy(update={"model_version": versions[-1]})
+
+
+def _analyse(item: Input, analyse: Callable[[Path], Report], debug: Callable[[], bool]) -> Outcome:
+    if item.error is not None:
+        return Outcome(item.path, item.error)
+    try:
+        return Outcome(item.path, analyse(Path(item.path)))
+    except Exception as error:  # noqa: BLE001 - a bug that one file wakes must not keep the others from their verdict
+        if not isinstance(error, DfdError) and debug():
+            show_trace(error)
+        return Outcome(item.path, error)
+
+
+def _exit_code(outcome: Outcome, fail_on: frozenset[str]) -> ExitCode:
+    if not isinstance(outcome.result, Report):
+        return exit_code_of(outcome.result)
+    return ExitCode.MATCHED if outcome.result.verdict in fail_on else ExitCode.DONE

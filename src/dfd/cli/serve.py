@@ -1,0 +1,34 @@
+"""``dfd serve``: the HTTP interface under uvicorn."""
+
+import uvicorn
+
+from dfd.cli.exits import ExitCode
+from dfd.settings import load_settings
+
+
+def serve(host: str | None, port: int | None) -> int:
+    """Serve until interrupted.
+
+    Args:
+        host: address to listen on; None for the settings' own.
+        port: port to listen on; None for the settings' own.
+
+    Returns:
+        `ExitCode.DONE`, or `ExitCode.MODEL_OR_CONFIGURATION` when the service could not start, the reason having been
+        told on stderr.
+
+    Raises:
+        ConfigurationError: the settings do not hold.
+    """
+    settings = load_settings(host=host, port=port)
+    try:
+        uvicorn.run(
+            "dfd.asgi:create",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,  # the application sets logging up, uvicorn's included
+        )
+    except SystemExit as stopped:  # how uvicorn and the factory end a start that failed, say on a port in use
+        return ExitCode.MODEL_OR_CONFIGURATION if stopped.code else ExitCode.DONE
+    return ExitCode.DONE
