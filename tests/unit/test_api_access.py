@@ -44,7 +44,7 @@ def test_every_error_code_has_its_status() -> None:
 )
 async def test_without_the_token_nothing_is_read_or_analysed(authorization: str | None) -> None:
     analyzer = FakeAnalyzer()
-    headers = {} if authorization is None else {"Authorization": authorization.encode("latin-1")}
+    headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}
     async with client_of(make_services(analyzer, bearer_token=TOKEN)) as client:
         response = await client.post("/predict?fps=nonsense", files=upload(), headers=headers)
     assert_problem(response, 401, "unauthorized")
@@ -56,7 +56,7 @@ async def test_without_the_token_nothing_is_read_or_analysed(authorization: str 
 @pytest.mark.parametrize("token", [TOKEN, "geheimnisträger"])
 async def test_with_the_token_the_video_is_analysed(token: str) -> None:
     async with client_of(make_services(bearer_token=token)) as client:
-        response = await client.post("/predict", files=upload(), headers={"Authorization": f"bearer {token}".encode()})
+        response = await client.post("/predict", files=upload(), headers={b"Authorization": f"bearer {token}".encode()})
     assert response.status_code == 200
 
 

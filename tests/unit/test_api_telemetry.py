@@ -51,8 +51,9 @@ def test_a_record_is_one_json_line_with_its_extras_and_request(stream: io.String
 @pytest.mark.logs_errors
 def test_a_stack_trace_stays_inside_its_line(stream: io.StringIO) -> None:
     configure_logging(stream=stream)
+    nothing: dict[str, int] = {}
     try:
-        {}["lost"]
+        nothing["lost"]
     except KeyError:
         LOGGER.exception("failed")
     (line,) = lines(stream)

@@ -72,7 +72,6 @@ probes = APIRouter(tags=["operation"], dependencies=[Depends(never_stored)])
     summary="Analyse a video",
     openapi_extra=_FORM,
     responses=documented(
-        "bad_request",
         "malformed_upload",
         "upload_timeout",
         "upload_too_large",
