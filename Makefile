@@ -25,6 +25,7 @@ install_package = $(install) --no-deps --no-build-isolation --editable .
 # Hash-pinned requirement files name no index; uv.lock would.
 compile = UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet $(LOCK) --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url
+pinned = -c requirements/build.txt -c requirements/serve.txt
 
 .PHONY: help
 help: ## Show this list
@@ -74,9 +75,9 @@ samples: $(DEV) ## Make the sample clips again
 .PHONY: lock
 lock: ## Pin every requirement again (needs uv; LOCK="--upgrade" for newer releases)
 	$(compile) --group build -o requirements/build.txt
-	$(compile) pyproject.toml -o requirements/serve.txt
-	$(compile) pyproject.toml --group dev -c requirements/serve.txt -o requirements/dev.txt
-	$(compile) pyproject.toml --extra train --group train-test -c requirements/serve.txt -o requirements/train.txt
+	$(compile) pyproject.toml -c requirements/build.txt -o requirements/serve.txt
+	$(compile) pyproject.toml --group dev $(pinned) -o requirements/dev.txt
+	$(compile) pyproject.toml --extra train --group train-test $(pinned) -o requirements/train.txt
 
 .PHONY: clean
 clean: ## Remove the environments and everything that was made

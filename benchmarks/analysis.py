@@ -1,0 +1,155 @@
+"""Time the whole analysis beside a plain decode and a naive pipeline (``make bench``).
+
+Every run is a fresh process with the same number of threads; the contenders take turns, so that a change in the
+machine's load meets all of them. A ratio is taken within a turn; its spread is the smallest and the largest of the
+turns. See ``benchmarks/README.md`` for what is measured and on what.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.clip import COLD_START, FOUR_K, FULL_HD, LOW_RES, ClipSpec, bitrate_mbps, make_clip, repeat_clip
+
+from dfd.settings import available_cpus
+
+ROOT = Path(__file__).resolve().parents[1]
+TURN = ("analysis", "decode", "naive")
+LONG_CLIP_REPEATS = 20  # of 30 s: ten minutes
+
+Spread = dict[str, float]
+Results = dict[str, Any]
+
+
+def run_contender(name: str, clip: Path, threads: int) -> dict[str, float]:
+    """One contender in a process of its own; see `benchmarks.contenders` for the fields."""
+    command = [sys.executable, "-m", "benchmarks.contenders", name, str(clip), "--threads", str(threads)]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def run_cold_cli(clip: Path) -> float:
+    """Wall seconds of ``dfd predict`` from the start of the process to its end."""
+    command = [str(Path(sys.executable).with_name("dfd")), "predict", str(clip), "--json"]
+    started = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Median, smallest and largest."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def summarise(turns: Sequence[dict[str, dict[str, float]]]) -> Results:
+    """Turn the runs into medians, ratios with their spread, and peak memory."""
+    return {
+        "seconds": {name: spread([turn[name]["seconds"] for turn in turns]) for name in TURN},
+        "peak_mb": {name: max(turn[name]["peak_mb"] for turn in turns) for name in TURN},
+        "analysis_to_decode": spread([turn["analysis"]["seconds"] / turn["decode"]["seconds"] for turn in turns]),
+        "naive_to_analysis": spread([turn["naive"]["seconds"] / turn["analysis"]["seconds"] for turn in turns]),
+        "sampled_frames": {name: turns[0][name]["sampled_frames"] for name in ("analysis", "naive")},
+        "scored_faces": {name: turns[0][name]["scored_faces"] for name in ("analysis", "naive")},
+    }
+
+
+def measure(folder: Path, repeat: int, threads: int, *, quick: bool) -> Results:
+    """Make the clips that `folder` lacks and run everything.
+
+    Args:
+        folder: where the clips are kept.
+        repeat: number of turns.
+        threads: for every contender.
+        quick: a short clip, and no memory of large or long ones: to see that it works.
+    """
+    main_spec = replace(FULL_HD, seconds=4.0) if quick else FULL_HD
+    main_clip = _clip(folder, "quick" if quick else "full_hd", main_spec)
+    cold_clip = _clip(folder, "cold_start", COLD_START)
+    turns = []
+    cold: list[float] = []
+    run_contender("decode", main_clip, threads)  # the file is in the page cache for all of them
+    for number in range(repeat):
+        _tell(f"turn {number + 1} of {repeat}")
+        turns.append({name: run_contender(name, main_clip, threads) for name in TURN})
+        cold.append(run_cold_cli(cold_clip))
+    results = summarise(turns)
+    results["cold_cli_seconds"] = spread(cold)
+    results["threads"], results["repeat"] = threads, repeat
+    results["clip_mbps"] = bitrate_mbps(main_clip)
+    if not quick:
+        low_res = _clip(folder, "low_res", LOW_RES)
+        long_clip = folder / "ten_minutes.mp4"
+        if not long_clip.exists():
+            repeat_clip(low_res, long_clip, LONG_CLIP_REPEATS)
+        for key, clip in (("four_k", _clip(folder, "four_k", FOUR_K)), ("ten_minutes", long_clip)):
+            _tell(f"memory: {key}")
+            results["peak_mb"][key] = run_contender("analysis", clip, threads)["peak_mb"]
+    return results
+
+
+def table(results: Results) -> str:
+    """The results for people."""
+    rows = [("", "median", "min", "max", "peak MB")]
+    labels = {"analysis": "whole analysis, s", "decode": "plain full decode, s", "naive": "naive pipeline, s"}
+    for name, label in labels.items():
+        rows.append((label, *_cells(results["seconds"][name]), f"{results['peak_mb'][name]:.0f}"))
+    rows.append(("cold `dfd predict`, 5 s of 720p, s", *_cells(results["cold_cli_seconds"]), ""))
+    rows.append(("analysis / decode (goal <= 1.0)", *_cells(results["analysis_to_decode"]), ""))
+    rows.append(("naive / analysis (goal >= 5)", *_cells(results["naive_to_analysis"]), ""))
+    for key, label in (("four_k", "analysis of 4K"), ("ten_minutes", "analysis of ten minutes, 360p")):
+        if key in results["peak_mb"]:
+            rows.append((label, "", "", "", f"{results['peak_mb'][key]:.0f}"))
+    head, *body = [f"| {row[0]:34} | " + " | ".join(f"{cell:>7}" for cell in row[1:]) + " |" for row in rows]
+    rule = f"|{'-' * 36}|" + "|".join(["--------:"] * 4) + "|"
+    faces = ", ".join(f"{name} {count:.0f}" for name, count in results["scored_faces"].items())
+    note = (
+        f"{results['repeat']} turns, {results['threads']} threads, clip at {results['clip_mbps']:.1f} Mbit/s; "
+        f"faces scored: {faces}"
+    )
+    return "\n".join([head, rule, *body, "", note])
+
+
+def _cells(values: Spread) -> tuple[str, str, str]:
+    return f"{values['median']:.2f}", f"{values['min']:.2f}", f"{values['max']:.2f}"
+
+
+def _clip(folder: Path, name: str, spec: ClipSpec) -> Path:
+    path = folder / f"{name}.mp4"
+    if not path.exists():
+        _tell(f"making {path.name}")
+        make_clip(path, spec)
+    return path
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=int, default=5, help="turns (default 5)")
+    parser.add_argument("--threads", type=int, default=available_cpus(), help="threads of each contender")
+    parser.add_argument("--clips", type=Path, help="folder that keeps the clips for the next time")
+    parser.add_argument("--quick", action="store_true", help="a short clip and one turn, to see that it works")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="dfd-bench-") as temporary:
+        folder = options.clips or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        repeat = 1 if options.quick else options.repeat
+        results = measure(folder, repeat, options.threads, quick=options.quick)
+    print(json.dumps(results, indent=2) if options.json else table(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Clips to measure on: a hand-held camera on a photograph of a person, with sensor noise, as H.264."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from samples.make_samples import FRAME_RATE_HZ, Take, astronaut, camera
+
+from dfd.types import ImageU8
+
+_PLATE_MARGIN_PX = 64  # the noise plate is this much larger than a frame, so that every frame cuts another piece
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSpec:
+    """What to make.
+
+    Attributes:
+        size_px: width and height.
+        seconds: length.
+        noise: standard deviation of the sensor noise, in levels of 255; it decides the bitrate.
+        preset: of libx264.
+    """
+
+    size_px: tuple[int, int]
+    seconds: float
+    noise: float = 7.0
+    preset: str = "medium"
+
+
+FULL_HD = ClipSpec((1920, 1080), 30.0)
+COLD_START = ClipSpec((1280, 720), 5.0)
+FOUR_K = ClipSpec((3840, 2160), 3.0, preset="veryfast")
+LOW_RES = ClipSpec((640, 360), 30.0)
+
+
+def make_clip(path: Path, spec: ClipSpec) -> None:
+    """Write a clip with one face, large enough to be found throughout; the same pictures each time.
+
+    libx264 keeps its own defaults (CRF 23, 250 frames between keyframes, 3 B-frames).
+    """
+    with av.open(str(path), "w") as container:
+        options = {"preset": spec.preset, "threads": "2"}
+        stream = container.add_stream("libx264", rate=FRAME_RATE_HZ, options=options)
+        stream.width, stream.height = spec.size_px
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = Fraction(1, FRAME_RATE_HZ)
+        for image in _scene(spec):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _scene(spec: ClipSpec) -> Iterator[ImageU8]:
+    rng = np.random.default_rng(0)
+    width, height = spec.size_px
+    photo = astronaut()
+    take = Take(spec.size_px, look_at=(0.46, 0.255), view=0.84, seed=0)
+    phases = rng.uniform(0, 2 * math.pi, size=8).tolist()
+    plate_shape = (height + _PLATE_MARGIN_PX, width + _PLATE_MARGIN_PX, 3)
+    plate = np.rint(rng.standard_normal(plate_shape, dtype=np.float32) * spec.noise).astype(np.int16)
+    for index in range(round(spec.seconds * FRAME_RATE_HZ)):
+        time_s = index / FRAME_RATE_HZ
+        # The camera's path is made for five seconds: walk it to and fro.
+        view = camera(photo, take, 5.0 - abs(5.0 - time_s % 10.0), phases)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        picture = cv2.warpAffine(photo, view, spec.size_px, flags=flags, borderMode=cv2.BORDER_REFLECT)
+        top, left = rng.integers(0, _PLATE_MARGIN_PX, size=2)
+        noisy = cv2.add(picture, plate[top : top + height, left : left + width], dtype=cv2.CV_8U)
+        yield np.asarray(noisy, dtype=np.uint8)
+
+
+def repeat_clip(source: Path, path: Path, times: int) -> None:
+    """Write the clip `times` times in a row without encoding it again."""
+    with av.open(str(path), "w") as output:
+        target = None
+        offset = 0
+        for _ in range(times):
+            with av.open(str(source)) as container:
+                stream = container.streams.video[0]
+                target = target or output.add_stream_from_template(stream)
+                for packet in container.demux(stream):
+                    if packet.dts is None or packet.pts is None:
+                        continue
+                    packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
+                    packet.stream = target
+                    output.mux(packet)
+                offset += stream.duration or 0
+
+
+def bitrate_mbps(path: Path) -> float:
+    """Mean bitrate of a clip in megabits a second."""
+    with av.open(str(path)) as container:
+        duration_s = (container.duration or 0) / av.time_base
+    return path.stat().st_size * 8 / duration_s / 1e6 if duration_s else 0.0

@@ -1,0 +1,121 @@
+"""The three ways that are compared, each meant for a fresh process: ``python -m benchmarks.contenders NAME CLIP``.
+
+Prints one JSON object: wall seconds from the open file to the last score (models are loaded before), peak memory of the
+process in MB, and what was done, so that nobody wins by doing less.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import cv2
+import numpy as np
+
+from dfd.backends.onnx_runtime import OnnxRuntimeBackend
+from dfd.bootstrap import analysis_options, build_analyzer
+from dfd.cropping import crop_face
+from dfd.preprocessing import to_model_input
+from dfd.registry.directory import DirectoryRegistry
+from dfd.settings import load_settings
+from dfd.types import BoundingBox, FaceDetection
+
+
+class Outcome(NamedTuple):
+    """What a contender did."""
+
+    seconds: float
+    decoded_frames: int | None
+    sampled_frames: int
+    scored_faces: int
+
+
+def whole_analysis(clip: Path, threads: int) -> Outcome:
+    """DFD as it is: sampled decode, faces, tracks, model, verdict."""
+    settings = load_settings(threads=threads)
+    analyzer = build_analyzer(settings)
+    options = analysis_options(settings)
+    started = time.perf_counter()
+    report = analyzer.analyze(clip, options)
+    seconds = time.perf_counter() - started
+    return Outcome(seconds, None, report.coverage.sampled_frames, report.coverage.scored_faces)
+
+
+def full_decode(clip: Path, threads: int) -> Outcome:
+    """Every frame decoded by FFmpeg and thrown away: no conversion, no face, no model."""
+    started = time.perf_counter()
+    with av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = threads
+        stream.thread_type = "AUTO"
+        frames = sum(1 for _ in container.decode(stream))
+    return Outcome(time.perf_counter() - started, frames, 0, 0)
+
+
+def naive_pipeline(clip: Path, threads: int) -> Outcome:
+    """What most code does: OpenCV reads every frame, Haar looks at full size, one model call for each face."""
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = f"threads;{threads}"
+    cv2.setNumThreads(threads)
+    settings = load_settings(threads=threads)
+    model = DirectoryRegistry(settings.models_dir).load(settings.model_name, settings.model_version)
+    backend = OnnxRuntimeBackend(model.weights_path, model.manifest, threads)
+    with as_file(files("cv2") / "data" / "haarcascade_frontalface_default.xml") as path:
+        cascade = cv2.CascadeClassifier(str(path))
+    contract = model.manifest.input
+    started = time.perf_counter()
+    capture = cv2.VideoCapture(str(clip))
+    step = max(1, round(capture.get(cv2.CAP_PROP_FPS) / settings.default_fps))
+    decoded, logits = 0, []
+    while True:
+        found, frame = capture.read()
+        if not found:
+            break
+        if decoded % step == 0:
+            grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+            boxes = cascade.detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5)
+            image = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+            for x, y, width, height in np.asarray(boxes).reshape(-1, 4).tolist():
+                face = FaceDetection(BoundingBox(x, y, x + width, y + height), score=1.0)
+                logits.append(backend.predict(to_model_input([crop_face(image, face, contract)], contract)))
+        decoded += 1
+    capture.release()
+    return Outcome(time.perf_counter() - started, decoded, -(-decoded // step), len(logits))
+
+
+CONTENDERS: dict[str, Callable[[Path, int], Outcome]] = {
+    "analysis": whole_analysis,
+    "decode": full_decode,
+    "naive": naive_pipeline,
+}
+
+
+def peak_memory_mb() -> float:
+    """Largest resident size of this process since it began, in MB (10^6 bytes).
+
+    Not ``ru_maxrss``: Linux carries that over from the parent when a process is started by fork and exec.
+    """
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise OSError("this kernel does not tell the peak memory of a process")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one contender once."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=sorted(CONTENDERS))
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--threads", type=int, required=True)
+    options = parser.parse_args(arguments)
+    outcome = CONTENDERS[options.name](options.clip, options.threads)
+    json.dump({**outcome._asdict(), "peak_mb": peak_memory_mb()}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
