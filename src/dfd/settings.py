@@ -123,7 +123,7 @@ class Settings(BaseSettings):
         "blazeface", description="Face detector: `blazeface`, or `haar` (OpenCV's, slower and weaker)"
     )
     no_face_fallback: bool = Field(
-        False, description="Score the centre square of frames without a face, and say so in the report"
+        False, description="Score the centre square of a video without any face, and say so in the report"
     )
     working_side_px: int = Field(
         1280, ge=256, le=8192, description="Frames are scaled down to this longer side before faces are looked for"

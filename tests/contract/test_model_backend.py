@@ -1,0 +1,218 @@
+"""What every adapter of `ModelBackend` must do, and what each does besides."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+from tests.fakes import FakeBackend, make_manifest
+from tests.onnx_models import BIAS, GAIN, save, write_mean_model
+
+from dfd.backends.onnx_runtime import PROBABILITY_FLOOR, OnnxRuntimeBackend
+from dfd.errors import BackendUnavailable, ModelCorrupt
+from dfd.manifest import Layout, ModelManifest, Output
+from dfd.ports import ModelBackend
+from dfd.types import FloatArray
+
+MAX_BATCH = 4
+CLASSIC = make_manifest(max_batch=MAX_BATCH, input=replace(make_manifest().input, size_px=16))
+CHANNELS_FIRST = replace(CLASSIC, input=replace(CLASSIC.input, layout=Layout.NCHW))
+PROBABILITY = replace(CLASSIC, output=Output.FAKE_PROBABILITY)
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter under test: all answer ``GAIN * mean + BIAS``."""
+
+    manifest: ModelManifest
+    build: Callable[[Path], ModelBackend]
+
+
+def _onnx(manifest: ModelManifest, *, tail: str = "", column: bool = False) -> Adapter:
+    def build(folder: Path) -> ModelBackend:
+        weights = write_mean_model(folder / "model.onnx", manifest, tail=tail, column=column)
+        return OnnxRuntimeBackend(weights, manifest, threads=1)
+
+    return Adapter(manifest, build)
+
+
+ADAPTERS = {
+    "fake": Adapter(CLASSIC, lambda _: FakeBackend(logit=lambda crop: GAIN * float(crop.mean()) + BIAS)),
+    "onnx-logit": _onnx(CLASSIC),
+    "onnx-column": _onnx(CLASSIC, column=True),
+    "onnx-channels-first": _onnx(CHANNELS_FIRST),
+    "onnx-probability": _onnx(PROBABILITY, tail="Sigmoid", column=True),
+}
+
+
+@pytest.fixture(params=ADAPTERS)
+def adapter(request: pytest.FixtureRequest) -> Adapter:
+    return ADAPTERS[request.param]
+
+
+@pytest.fixture
+def backend(adapter: Adapter, tmp_path: Path) -> ModelBackend:
+    return adapter.build(tmp_path)
+
+
+def crops(manifest: ModelManifest, count: int, seed: int = 0) -> FloatArray:
+    """Crops of one grey each, so that their scores differ."""
+    side = manifest.input.size_px
+    shape = (side, side, 3) if manifest.input.layout is Layout.NHWC else (3, side, side)
+    greys = np.random.default_rng(seed).random(count, np.float32)
+    return np.broadcast_to(greys.reshape(-1, 1, 1, 1), (count, *shape)).astype(np.float32)
+
+
+def expected(batch: FloatArray) -> FloatArray:
+    mean: FloatArray = batch.reshape(len(batch), -1).mean(axis=1)
+    return (GAIN * mean + BIAS).astype(np.float32)
+
+
+@pytest.mark.parametrize("count", [0, 1, MAX_BATCH, 2 * MAX_BATCH + 1])
+def test_answers_one_float32_logit_for_each_crop(adapter: Adapter, backend: ModelBackend, count: int) -> None:
+    batch = crops(adapter.manifest, count)
+    logits = backend.predict(batch)
+    assert logits.shape == (count,)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, expected(batch) if count else [], atol=1e-4)
+
+
+def test_a_crop_scores_the_same_alone_and_in_company(adapter: Adapter, backend: ModelBackend) -> None:
+    batch = crops(adapter.manifest, MAX_BATCH + 1)
+    alone = np.concatenate([backend.predict(batch[index : index + 1]) for index in range(len(batch))])
+    np.testing.assert_allclose(backend.predict(batch), alone, atol=1e-5)
+
+
+def test_the_same_batch_gets_the_same_answer(adapter: Adapter, backend: ModelBackend) -> None:
+    batch = crops(adapter.manifest, 3)
+    np.testing.assert_array_equal(backend.predict(batch), backend.predict(batch))
+
+
+def test_does_not_change_the_batch(adapter: Adapter, backend: ModelBackend) -> None:
+    batch = crops(adapter.manifest, 3)
+    before = batch.copy()
+    backend.predict(batch)
+    np.testing.assert_array_equal(batch, before)
+
+
+def test_threads_get_their_own_answers(adapter: Adapter, backend: ModelBackend) -> None:
+    barrier = threading.Barrier(4)
+
+    def score(seed: int) -> None:
+        batch = crops(adapter.manifest, 5, seed)
+        barrier.wait()
+        for _ in range(5):
+            np.testing.assert_allclose(backend.predict(batch), expected(batch), atol=1e-4)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(score, range(4)))
+
+
+def test_is_ready(backend: ModelBackend) -> None:
+    assert backend.ready()
+
+
+# --- ONNX Runtime alone -------------------------------------------------------------------------------------------
+
+
+def test_a_non_contiguous_batch_is_scored_alike(tmp_path: Path) -> None:
+    backend = _onnx(CLASSIC).build(tmp_path)
+    batch = crops(CLASSIC, 8)
+    np.testing.assert_array_equal(backend.predict(batch[::2]), backend.predict(np.ascontiguousarray(batch[::2])))
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [np.zeros((1, 16, 16, 1), np.float32), np.zeros((1, 3, 16, 16), np.float32), np.zeros((1, 16, 16, 3), np.uint8)],
+    ids=["shape", "layout", "dtype"],
+)
+def test_refuses_what_the_manifest_does_not_promise(tmp_path: Path, batch: FloatArray) -> None:
+    with pytest.raises(ValueError, match=r"takes \(N, 16, 16, 3\) float32"):
+        _onnx(CLASSIC).build(tmp_path).predict(batch)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(grey=st.floats(0, 1, width=32))
+def test_probabilities_come_back_as_their_logits(tmp_path: Path, grey: float) -> None:
+    backend = _onnx(PROBABILITY, tail="Sigmoid").build(tmp_path)
+    [logit] = backend.predict(np.full((1, 16, 16, 3), grey, np.float32))
+    assert logit == pytest.approx(GAIN * grey + BIAS, abs=1e-4)
+
+
+def test_certainty_is_clipped_and_stays_finite(tmp_path: Path) -> None:
+    backend = _onnx(PROBABILITY, tail="Sigmoid").build(tmp_path)
+    limit = np.log((1 - PROBABILITY_FLOOR) / PROBABILITY_FLOOR)
+    certain = np.stack([np.full((16, 16, 3), value, np.float32) for value in (-1e3, 1e3)])
+    np.testing.assert_allclose(backend.predict(certain), [-limit, limit], rtol=1e-6)
+
+
+def test_a_probability_out_of_range_is_an_error(tmp_path: Path) -> None:
+    backend = _onnx(PROBABILITY).build(tmp_path)  # answers logits where probabilities are promised
+    with pytest.raises(BackendUnavailable, match=r"outside \[0, 1\]"):
+        backend.predict(np.ones((1, 16, 16, 3), np.float32))
+    assert not backend.ready()
+
+
+def test_an_answer_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
+    backend = _onnx(CLASSIC, tail="Log").build(tmp_path)  # the logarithm of black's -4
+    with pytest.raises(BackendUnavailable, match=r"model deepfake/1 .* not finite"):
+        backend.predict(np.zeros((2, 16, 16, 3), np.float32))
+    assert not backend.ready()
+
+
+def test_an_answer_of_the_wrong_shape_is_an_error(tmp_path: Path) -> None:
+    nodes = [helper.make_node("ReduceMean", ["crops"], ["output"], axes=[1, 2], keepdims=0)]
+    weights = save(tmp_path / "model.onnx", nodes, [], ["batch", 16, 16, 3], [None, 3])
+    backend = OnnxRuntimeBackend(weights, CLASSIC, threads=1)
+    with pytest.raises(BackendUnavailable, match=r"shape \(2, 3\) for 2 crops"):
+        backend.predict(np.zeros((2, 16, 16, 3), np.float32))
+    assert not backend.ready()
+
+
+def test_a_model_that_fails_is_an_error(tmp_path: Path) -> None:
+    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [-1, 7])  # 7 does not divide the crop
+    nodes = [helper.make_node("Reshape", ["crops", "shape"], ["output"])]
+    weights = save(tmp_path / "model.onnx", nodes, [shape], ["batch", 16, 16, 3], [None, 7])
+    backend = OnnxRuntimeBackend(weights, CLASSIC, threads=1)
+    with pytest.raises(BackendUnavailable, match="model deepfake/1 failed"):
+        backend.predict(np.zeros((1, 16, 16, 3), np.float32))
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", None], ids=["empty", "text", "missing"])
+def test_weights_that_cannot_be_loaded_are_corrupt(tmp_path: Path, content: bytes | None) -> None:
+    weights = tmp_path / "model.onnx"
+    if content is not None:
+        weights.write_bytes(content)
+    with pytest.raises(ModelCorrupt, match=r"cannot load .*model\.onnx"):
+        OnnxRuntimeBackend(weights, CLASSIC)
+
+
+def test_a_model_of_another_input_size_is_corrupt(tmp_path: Path) -> None:
+    weights = write_mean_model(tmp_path / "model.onnx", CLASSIC)
+    with pytest.raises(ModelCorrupt, match=r"takes crops of \[16, 16, 3\], but its manifest says \[64, 64, 3\]"):
+        OnnxRuntimeBackend(weights, make_manifest())
+
+
+def test_a_model_with_a_fixed_batch_is_corrupt(tmp_path: Path) -> None:
+    weights = write_mean_model(tmp_path / "model.onnx", CLASSIC, batch=8)
+    with pytest.raises(ModelCorrupt, match="batches of 8 only"):
+        OnnxRuntimeBackend(weights, CLASSIC)
+
+
+def test_a_model_with_another_kind_of_input_is_corrupt(tmp_path: Path) -> None:
+    weights = save(
+        tmp_path / "model.onnx", [helper.make_node("Identity", ["crops"], ["output"])], [], ["batch", 16], [None, 16]
+    )
+    with pytest.raises(ModelCorrupt, match="one float32 input of rank 4"):
+        OnnxRuntimeBackend(weights, CLASSIC)
+
+
+def test_negative_threads_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="threads"):
+        OnnxRuntimeBackend(tmp_path / "model.onnx", CLASSIC, threads=-1)

@@ -1,0 +1,221 @@
+"""Settings: their names, their limits, the words for what is wrong, and the documents that list them."""
+
+import logging
+import os
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from dfd import settings as module
+from dfd.errors import ConfigurationError
+from dfd.settings import Settings, available_cpus, default_models_dir, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "correct-horse-battery"
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting comes from the machine that runs the tests."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_defaults_of_the_first_version() -> None:
+    settings = load_settings()
+    assert (settings.model_name, settings.model_version) == ("deepfake", "1")
+    assert settings.tf_serving_url == "http://localhost:8501"
+    assert (settings.default_fps, settings.max_frames, settings.request_timeout) == (2.0, 256, 30.0)
+    assert (settings.threshold, settings.require_auth, settings.jwt_secret) == (None, False, None)
+
+
+def test_the_environment_wins_over_the_file_and_overrides_over_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("MAX_FRAMES=1\nDEFAULT_FPS=1\nPORT=1\nUNKNOWN=1\n")
+    monkeypatch.setenv("DEFAULT_FPS", "2.5")
+    monkeypatch.setenv("PORT", "2")
+    settings = load_settings(port=3, host=None)
+    assert (settings.max_frames, settings.default_fps, settings.port) == (1, 2.5, 3)
+    assert settings.host == "127.0.0.1"
+
+
+def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THRESHOLD", "")
+    monkeypatch.setenv("MODELS_DIR", "")
+    assert load_settings().threshold is None
+    assert load_settings().models_dir == default_models_dir()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("MAX_FRAMES", "many", r"MAX_FRAMES='many' is not valid: input should be a valid integer"),
+        ("MAX_FRAMES", "0", r"MAX_FRAMES='0' is not valid: input should be greater than or equal to 1"),
+        ("DEFAULT_FPS", "nan", r"DEFAULT_FPS='nan' is not valid"),
+        ("DEFAULT_FPS", "0", r"DEFAULT_FPS='0' is not valid: input should be greater than 0"),
+        ("THRESHOLD", "1", r"THRESHOLD='1' is not valid: input should be less than 1"),
+        ("PORT", "65536", r"PORT='65536' is not valid"),
+        ("FACE_DETECTOR", "mtcnn", r"FACE_DETECTOR='mtcnn' is not valid: input should be 'blazeface' or 'haar'"),
+        ("MODEL_VERSION", "../1", r"MODEL_VERSION='../1' is not valid"),
+        ("MODEL_NAME", "../etc", r"MODEL_NAME='../etc' is not valid"),
+        ("NO_FACE_FALLBACK", "perhaps", r"NO_FACE_FALLBACK='perhaps' is not valid: input should be a valid boolean"),
+        ("TF_SERVING_URL", "file:///etc/passwd", r"TF_SERVING_URL is not valid: it must be an http or https address"),
+        ("CORS_ORIGINS", "example.org", r"CORS_ORIGINS='example.org' is not valid: an origin is scheme and host"),
+        ("CORS_ORIGINS", "*,https://a.example", r"either \* or a list of origins"),
+        ("LOG_LEVEL", "loud", r"LOG_LEVEL='LOUD' is not valid"),
+    ],
+)
+def test_a_bad_value_is_told_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        load_settings()
+    assert "\n" not in str(caught.value)
+    assert "pydantic" not in str(caught.value).lower()
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+def test_every_problem_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "-1")
+    monkeypatch.setenv("MAX_FRAMES", "x")
+    with pytest.raises(ConfigurationError, match=r"MAX_FRAMES.*; PORT"):
+        load_settings()
+
+
+def test_an_unreadable_file_is_told() -> None:
+    Path(".env").write_bytes(b"MODEL_NAME=\xff\n")
+    with pytest.raises(ConfigurationError, match=r"\.env cannot be read"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *("change-me", "changeme", "CHANGE_ME!", "please-change-this", "secret", "Secret123", "super-secret"),
+        *("your-secret-here", "your_jwt_secret", "jwt-secret-key", "password", "example", "placeholder", "replace-me"),
+        *("", "   ", "short1"),
+    ],
+)
+def test_auth_without_a_real_secret_is_refused(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv("REQUIRE_AUTH", "true")
+    monkeypatch.setenv("JWT_SECRET", secret)
+    with pytest.raises(ConfigurationError, match="REQUIRE_AUTH is on, but JWT_SECRET") as caught:
+        load_settings()
+    assert not secret.strip() or secret not in str(caught.value).replace("JWT_SECRET", "")
+
+
+def test_the_secret_of_the_example_file_is_refused() -> None:
+    Path(".env").write_text((ROOT / ".env.example").read_text(encoding="utf-8"))
+    with pytest.raises(ConfigurationError, match="JWT_SECRET is a sample value"):
+        load_settings(require_auth=True)
+
+
+def test_auth_without_any_secret_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="JWT_SECRET is not set"):
+        load_settings(require_auth=True)
+
+
+@pytest.mark.parametrize("secret", [SECRET, "d1c5e0f09fa34b1f8f2f", "exchange-of-letters", "12345678901234567890"])
+def test_a_real_secret_is_taken_and_kept_out_of_sight(secret: str, caplog: pytest.LogCaptureFixture) -> None:
+    settings = load_settings(require_auth=True, jwt_secret=f"{secret}\n")
+    assert settings.bearer_token == secret
+    with caplog.at_level(logging.DEBUG):
+        logging.getLogger("test").info("%r %s %s", settings, settings, settings.model_dump_json())
+    assert secret not in caplog.text
+
+
+def test_no_token_is_asked_for_while_auth_is_off() -> None:
+    assert load_settings(jwt_secret=SECRET).bearer_token is None
+
+
+def test_a_sample_secret_is_no_matter_while_auth_is_off() -> None:
+    assert load_settings(jwt_secret="change-me").require_auth is False
+
+
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().cors_origins == ("*",)
+    monkeypatch.setenv("CORS_ORIGINS", "https://a.example, http://localhost:3000")
+    assert load_settings().cors_origins == ("https://a.example", "http://localhost:3000")
+
+
+@pytest.mark.parametrize(("value", "meant"), [("1", True), ("True", True), ("on", True), ("0", False), ("*", False)])
+def test_other_programs_words_in_debug_do_no_harm(monkeypatch: pytest.MonkeyPatch, value: str, meant: bool) -> None:
+    monkeypatch.setenv("DEBUG", value)
+    assert load_settings().debug is meant
+
+
+# --- processors and places ----------------------------------------------------------------------------------------
+
+
+def test_threads_are_all_that_may_be_used_unless_told() -> None:
+    assert load_settings().cpu_threads == available_cpus() >= 1
+    assert load_settings(threads=3).cpu_threads == 3
+
+
+@pytest.mark.parametrize(
+    ("files", "most"),
+    [
+        ({"cpu.max": "100000 100000\n"}, 1),
+        ({"cpu.max": "10000 100000\n"}, 1),
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu.max": "nonsense"}, None),
+        ({"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({}, None),
+    ],
+)
+def test_a_containers_quota_limits_the_processors(tmp_path: Path, files: dict[str, str], most: int | None) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    scheduled = len(os.sched_getaffinity(0))
+    assert available_cpus(tmp_path) == (scheduled if most is None else min(scheduled, most))
+
+
+def test_affinity_limits_the_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
+    assert available_cpus(tmp_path) == 1
+
+
+def test_models_are_looked_for_in_the_package_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PACKAGED_MODELS", tmp_path / "packaged")
+    monkeypatch.setattr(module, "_CHECKOUT_MODELS", tmp_path / "checkout")
+    assert default_models_dir() == tmp_path / "checkout"
+    (tmp_path / "packaged").mkdir()
+    assert load_settings().models_dir == tmp_path / "packaged"
+
+
+# --- documents ----------------------------------------------------------------------------------------------------
+
+
+def _default(name: str) -> str:
+    field = Settings.model_fields[name]
+    if field.default is PydanticUndefined or field.default is None:
+        return ""
+    if isinstance(field.default, bool):
+        return str(field.default).lower()
+    if isinstance(field.default, tuple):
+        return ",".join(field.default)
+    return f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+
+
+def test_the_table_of_settings_is_complete_and_true() -> None:
+    expected = [
+        (name.upper(), f"`{_default(name)}`" if _default(name) else "unset", field.description)
+        for name, field in Settings.model_fields.items()
+    ]
+    document = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \| (.+?) \|$", document, re.MULTILINE)
+    assert rows == expected
+
+
+def test_the_example_file_shows_every_setting_with_its_default() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    assert shown.pop("JWT_SECRET") == "change-me"
+    assert shown == {name.upper(): _default(name) for name in Settings.model_fields if name != "jwt_secret"}
