@@ -1,0 +1,74 @@
+"""How far the picture of a face can be trusted: size, light and sharpness of the crop that the model sees."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from dfd.types import FaceQuality, FloatArray, ImageU8, Reason
+
+MEASURED_PX = 64
+"""Side to which crops are brought before sharpness is measured, so that models of all input sizes share one scale."""
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32) / 255  # ITU-R BT.601, of R'G'B' in 0 to 255
+_NOISE = 1e-3  # variance of luma below which contrast is taken for noise: a standard deviation of 8 levels
+
+
+@dataclass(frozen=True, slots=True)
+class QualityLimits:
+    """From where on a face is too weak to be judged.
+
+    Measured with BlazeFace and a margin of 0.15 on 283 real clips (median of each; docs/decisions/0003-faces.md): none
+    trips a limit. Lowest, 2nd and 50th percentile were 40, 73 and 147 px of size, 0.11, 0.19 and 0.41 of brightness,
+    0.09, 0.13 and 0.32 of sharpness. At a tenth of their light 96 % are too dark; shrunk to faces of 24 px and enlarged
+    again 64 %, of 16 px or blurred by 3 % of the face all are too blurry.
+
+    Attributes:
+        min_face_side_px: smallest face box, longer side, in pixels of the source.
+        min_brightness: lowest mean luma, in [0, 1]; low, because dark skin in fair light must pass.
+        min_sharpness: least sharpness, see `measure`.
+    """
+
+    min_face_side_px: float = 32.0
+    min_brightness: float = 0.06
+    min_sharpness: float = 0.06
+
+    def __post_init__(self) -> None:
+        if min(self.min_face_side_px, self.min_brightness, self.min_sharpness) < 0:
+            raise ValueError(f"quality limits must not be negative: {self}")
+
+
+def measure(crop: ImageU8, face_side_px: float) -> FaceQuality:
+    """Measure a crop.
+
+    Sharpness is the variance of the Laplacian (Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a
+    comparative study", 2000) at 64 x 64 px, divided by the variance of the luma itself, so that neither exposure nor
+    contrast counts: 0 for a flat picture, 0.3 for a sharp face, 20 for white noise.
+
+    Args:
+        crop: ``(S, S, 3) uint8`` RGB, of any size.
+        face_side_px: longer side of the face box, in pixels of the source.
+    """
+    luma = np.asarray(crop.astype(np.float32) @ _LUMA, dtype=np.float32)
+    return FaceQuality(face_side_px=face_side_px, brightness=float(luma.mean()), sharpness=_sharpness(luma))
+
+
+def weaknesses(qualities: Sequence[FaceQuality], limits: QualityLimits) -> tuple[Reason, ...]:
+    """What most faces of a track suffer from (more than half of them); empty for no faces."""
+    found = {
+        Reason.FACE_TOO_SMALL: [quality.face_side_px < limits.min_face_side_px for quality in qualities],
+        Reason.TOO_DARK: [quality.brightness < limits.min_brightness for quality in qualities],
+        Reason.TOO_BLURRY: [quality.sharpness < limits.min_sharpness for quality in qualities],
+    }
+    return tuple(reason for reason, weak in found.items() if 2 * sum(weak) > len(weak))
+
+
+def _sharpness(luma: FloatArray) -> float:
+    """Variance of the Laplacian over the variance of luma; `luma` is ``(S, S) float32`` in [0, 1]."""
+    if luma.shape != (MEASURED_PX, MEASURED_PX):
+        interpolation = cv2.INTER_AREA if min(luma.shape) > MEASURED_PX else cv2.INTER_LINEAR
+        luma = np.asarray(cv2.resize(luma, (MEASURED_PX, MEASURED_PX), interpolation=interpolation), dtype=np.float32)
+    middle = luma[1:-1, 1:-1]
+    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * middle
+    return float(laplacian.var() / (luma.var() + _NOISE))
