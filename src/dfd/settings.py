@@ -128,8 +128,8 @@ class Settings(BaseSettings):
     working_side_px: int = Field(
         1280, ge=256, le=8192, description="Frames are scaled down to this longer side before faces are looked for"
     )
-    max_pixels: int = Field(40_000_000, ge=1, description="Most pixels a frame may have (8K has 33 million)")
-    max_duration_s: float = Field(14_400.0, gt=0, description="Longest video taken, in seconds")
+    max_pixels: int = Field(8192 * 4608, ge=1, description="Most pixels a frame may have (8K has 33 million)")
+    max_duration_s: float = Field(21_600.0, gt=0, description="Longest video taken, in seconds")
     tf_serving_url: Annotated[str, AfterValidator(_http_url)] = Field(
         "http://localhost:8501", description="Where TensorFlow Serving is looked for"
     )

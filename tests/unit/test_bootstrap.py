@@ -1,0 +1,132 @@
+"""The composition root: settings reach the parts, and every part can be replaced."""
+
+import logging
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from dfd.video.pyav import PyAvOpener
+from tests.fakes import FakeBackend, FakeDetector, FakeVideoOpener, make_manifest
+from tests.onnx_models import write_registry
+
+from dfd.backends.onnx_runtime import OnnxRuntimeBackend
+from dfd.bootstrap import (
+    analysis_options,
+    build_analyzer,
+    build_detector,
+    build_model,
+    build_opener,
+    build_parts,
+    build_services,
+)
+from dfd.cli.app import Detector
+from dfd.errors import ModelNotFound
+from dfd.faces.blazeface import BlazeFaceDetector
+from dfd.faces.haar import HaarDetector
+from dfd.pipeline import AnalysisOptions
+from dfd.settings import Settings, load_settings
+from dfd.types import Verdict
+from dfd.video.limits import MediaLimits
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_parts_that_are_given_are_used_and_nothing_is_loaded(tmp_path: Path) -> None:
+    opener, detector, backend, manifest = FakeVideoOpener(), FakeDetector(), FakeBackend(), make_manifest()
+    parts = build_parts(
+        load_settings(models_dir=tmp_path / "none"), opener=opener, detector=detector, model=(backend, manifest)
+    )
+    assert parts.opener is opener
+    assert parts.detector is detector
+    assert parts.backend is backend
+    assert parts.manifest is manifest
+
+
+def test_parts_that_are_not_given_are_built(tmp_path: Path) -> None:
+    manifest = write_registry(tmp_path)
+    parts = build_parts(load_settings(models_dir=tmp_path, threads=1))
+    assert isinstance(parts.opener, PyAvOpener)
+    assert isinstance(parts.detector, BlazeFaceDetector)
+    assert isinstance(parts.backend, OnnxRuntimeBackend)
+    assert parts.manifest == manifest
+
+
+def test_an_analyzer_of_fakes_analyses(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"painted by the fake opener")
+    settings = load_settings(default_fps=4)
+    analyzer = build_analyzer(
+        settings, opener=FakeVideoOpener(), detector=FakeDetector(), model=(FakeBackend(logit=3.0), make_manifest())
+    )
+    report = analyzer.analyze(clip, analysis_options(settings))
+    assert report.coverage.sampled_frames == 12  # three seconds at four a second
+    assert report.verdict in Verdict
+
+
+def test_a_missing_model_is_told_whatever_else_loads(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound, match="deepfake/7"):
+        build_parts(load_settings(models_dir=tmp_path, model_version="7"), opener=FakeVideoOpener())
+
+
+def test_the_named_version_is_loaded(tmp_path: Path) -> None:
+    for version in ("1", "2"):
+        write_registry(tmp_path, version=version)
+    backend, manifest = build_model(load_settings(models_dir=tmp_path, model_version="2", threads=1))
+    assert manifest.version == "2"
+    assert backend.ready()
+
+
+def test_every_detector_that_settings_take_can_be_built() -> None:
+    names = get_args(Settings.model_fields["face_detector"].annotation)
+    built = {name: type(build_detector(name, threads=1)) for name in names}
+    assert built == {"blazeface": BlazeFaceDetector, "haar": HaarDetector}
+
+
+def test_the_command_line_offers_the_same_detectors() -> None:
+    assert tuple(Detector) == get_args(Settings.model_fields["face_detector"].annotation)
+
+
+def test_options_follow_the_settings() -> None:
+    settings = load_settings(default_fps=5, max_frames=7, threshold=0.3, no_face_fallback=True, min_face_frames=2)
+    assert analysis_options(settings) == AnalysisOptions(
+        fps=5, max_frames=7, threshold=0.3, no_face_fallback=True, min_face_frames=2
+    )
+
+
+def test_defaults_are_the_same_everywhere() -> None:
+    settings = load_settings()
+    assert analysis_options(settings) == AnalysisOptions()
+    assert MediaLimits(settings.max_pixels, settings.max_duration_s) == MediaLimits()
+    assert isinstance(build_opener(settings), PyAvOpener)
+
+
+def test_services_follow_the_settings(caplog: pytest.LogCaptureFixture) -> None:
+    secret = "correct-horse-battery"
+    settings = load_settings(
+        max_upload_mb=3, max_concurrency=5, cors_origins="https://a.example", require_auth=True, jwt_secret=secret
+    )
+    model = (FakeBackend(), make_manifest())
+    services = build_services(
+        settings, opener=FakeVideoOpener(), detector=FakeDetector(), model=model, tf_serving=lambda: {"ready": True}
+    )
+    assert services.policy.max_upload_bytes == 3 * 1024 * 1024
+    assert services.policy.max_concurrency == 5
+    assert services.policy.cors_origins == ("https://a.example",)
+    assert services.policy.bearer_token == secret
+    assert services.tf_serving() == {"ready": True}
+    assert services.options == analysis_options(settings)
+    logging.getLogger("test").warning("%r", services.policy)
+    assert secret not in caplog.text
+
+
+def test_services_without_auth_ask_for_no_token() -> None:
+    model = (FakeBackend(), make_manifest())
+    settings = load_settings(jwt_secret="correct-horse", tf_serving_url="http://127.0.0.1:9")
+    services = build_services(settings, opener=FakeVideoOpener(), detector=FakeDetector(), model=model)
+    assert services.policy.bearer_token is None
+    assert services.tf_serving() is None  # nothing listens there
