@@ -1,0 +1,66 @@
+"""The benchmark's arithmetic and its clips; the measuring itself is for people."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import pytest
+from benchmarks.analysis import summarise, table
+from benchmarks.clip import ClipSpec, bitrate_mbps, make_clip, repeat_clip
+from benchmarks.contenders import full_decode, peak_memory_mb
+
+
+def turn(analysis: float, decode: float, naive: float) -> dict[str, dict[str, float]]:
+    return {
+        name: {"seconds": seconds, "peak_mb": 100 * seconds, "sampled_frames": 60, "scored_faces": 60}
+        for name, seconds in (("analysis", analysis), ("decode", decode), ("naive", naive))
+    }
+
+
+def test_ratios_are_taken_within_a_turn() -> None:
+    results = summarise([turn(1, 2, 10), turn(4, 4, 20), turn(3, 2, 27)])
+
+    assert results["analysis_to_decode"] == {"median": 1.0, "min": 0.5, "max": 1.5}
+    assert results["naive_to_analysis"] == {"median": 9.0, "min": 5.0, "max": 10.0}
+    assert results["seconds"]["analysis"] == {"median": 3, "min": 1, "max": 4}
+    assert results["peak_mb"]["naive"] == 2700
+
+
+def test_table_shows_every_figure_that_has_a_goal() -> None:
+    results = summarise([turn(1, 2, 10)]) | {
+        "cold_cli_seconds": {"median": 1.25, "min": 1.2, "max": 1.3},
+        "threads": 2,
+        "repeat": 1,
+        "clip_mbps": 4.9,
+    }
+    results["peak_mb"] |= {"four_k": 333.0, "ten_minutes": 222.0}
+
+    text = table(results)
+
+    for figure in ("0.50", "10.00", "1.25", "333", "222", "1000"):
+        assert figure in text
+    assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
+
+
+def test_repeated_clip_lasts_longer_at_the_same_bitrate(tmp_path: Path) -> None:
+    once, thrice = tmp_path / "once.mp4", tmp_path / "thrice.mp4"
+    make_clip(once, ClipSpec((96, 64), 1.0))
+    repeat_clip(once, thrice, 3)
+
+    with av.open(str(thrice)) as container:
+        times_s = sorted(frame.time for frame in container.decode(video=0))
+    steps = {round(later - earlier, 3) for earlier, later in pairwise(times_s)}
+    assert len(times_s) == 90
+    assert steps == {0.033}
+    assert bitrate_mbps(thrice) == pytest.approx(bitrate_mbps(once), rel=0.2)
+
+
+def test_full_decode_counts_every_frame(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    make_clip(clip, ClipSpec((96, 64), 0.5))
+
+    assert full_decode(clip, threads=1).decoded_frames == 15
+
+
+def test_peak_memory_is_plausible() -> None:
+    assert 10 < peak_memory_mb() < 100_000
