@@ -1,0 +1,1 @@
+"""Training, evaluation and export of DFD's models. Serving never imports it."""

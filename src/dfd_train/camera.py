@@ -1,0 +1,76 @@
+"""What cameras, apps and sites do to a video; applied to real and fake alike."""
+
+import io
+from collections.abc import Sequence
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+
+from dfd.types import ImageU8
+
+
+def reencode(frames: Sequence[ImageU8], crf: int, shrink: float) -> list[ImageU8]:
+    """Send frames through a smaller H.264 video and back to their size.
+
+    Args:
+        frames: at least one, all ``(H, W, 3) uint8`` RGB of one size.
+        crf: x264's constant rate factor, 0 to 51; larger is worse.
+        shrink: factor on width and height before encoding, in (0, 1].
+
+    Returns:
+        as many frames of the same size.
+    """
+    height, width = frames[0].shape[:2]
+    inner = (max(2, round(width * shrink / 2) * 2), max(2, round(height * shrink / 2) * 2))
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as out:
+        stream = out.add_stream("libx264", rate=Fraction(25), options={"crf": str(crf), "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = inner[0], inner[1], "yuv420p"
+        for image in frames:
+            picture = av.VideoFrame.from_ndarray(cv2.resize(image, inner, interpolation=cv2.INTER_AREA), "rgb24")
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode())
+    buffer.seek(0)
+    with av.open(buffer) as back:
+        decoded = [frame.to_ndarray(format="rgb24") for frame in back.decode(video=0)]
+    return [np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)) for image in decoded]
+
+
+def degrade(image: ImageU8, rng: np.random.Generator) -> ImageU8:
+    """One random mix of resolution loss, blur, light, colour, noise and JPEG on a single picture.
+
+    Args:
+        image: ``(H, W, 3) uint8`` RGB.
+        rng: the source of all randomness.
+    """
+    height, width = image.shape[:2]
+    picture = image
+    if rng.random() < 0.4:
+        factor = rng.uniform(0.3, 0.9)
+        small = (max(8, round(width * factor)), max(8, round(height * factor)))
+        back = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA]))
+        picture = cv2.resize(
+            cv2.resize(picture, small, interpolation=cv2.INTER_AREA), (width, height), interpolation=back
+        )
+    if rng.random() < 0.15:
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 1.8))
+    values = picture.astype(np.float32)
+    if rng.random() < 0.5:
+        values = (values - 127.5) * rng.uniform(0.75, 1.25) + 127.5 + rng.uniform(-25, 25)
+    if rng.random() < 0.4:
+        values += rng.uniform(-15, 15, 3).astype(np.float32)
+    if rng.random() < 0.3:
+        grey = values.mean(axis=2, keepdims=True)
+        values = grey + (values - grey) * rng.uniform(0.2, 1.4)
+    if rng.random() < 0.15:
+        values = 255 * (np.clip(values, 0, 255) / 255) ** rng.uniform(1.3, 2.5)
+    if rng.random() < 0.3:
+        values += rng.normal(0, rng.uniform(1, 8), values.shape).astype(np.float32)
+    picture = np.clip(values, 0, 255).astype(np.uint8)
+    if rng.random() < 0.5:
+        quality = int(rng.integers(35, 98))
+        _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+    return np.ascontiguousarray(picture)

@@ -1,0 +1,104 @@
+"""One training run: resumable, with progress, and the same result for the same seed."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from dfd.errors import ConfigurationError
+from dfd.preprocessing import to_model_input
+from dfd.types import ImageU8
+from dfd_train.backbone import build_b0, load_imagenet
+from dfd_train.batches import TrainingBatches
+from dfd_train.recipe import Recipe
+from dfd_train.store import ClipCrops
+
+_STATE = "state.keras"
+_RECIPE = "recipe.json"
+_DONE = "model.keras"
+
+
+def train(clips: Sequence[tuple[ClipCrops, bool]], recipe: Recipe, run: Path, *, progress: bool) -> keras.Model:
+    """Train a model, or go on with a run that was cut short.
+
+    Args:
+        clips: crops and label (1 = fake) of every training clip.
+        recipe: all numbers.
+        run: folder of this run; holds the state after each epoch and at last ``model.keras``.
+        progress: whether to show a bar.
+
+    Returns:
+        the model with its averaged weights.
+
+    Raises:
+        ConfigurationError: the folder holds a run of another recipe.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    _check_recipe(run / _RECIPE, recipe)
+    if (run / _DONE).exists():
+        return keras.models.load_model(run / _DONE, compile=False)
+    keras.utils.set_random_seed(recipe.seed)
+    keras.mixed_precision.set_global_policy("mixed_float16" if recipe.mixed_precision else "float32")
+    epoch_file = run / "epochs_done.json"
+    first = int(json.loads(epoch_file.read_text())) if epoch_file.exists() else 0
+    model = keras.models.load_model(run / _STATE) if first else _new_model(recipe)
+
+    def keep(epoch: int, logs: Any = None) -> None:
+        model.save(run / "state.partial.keras")
+        (run / "state.partial.keras").rename(run / _STATE)
+        epoch_file.write_text(json.dumps(epoch + 1))
+        with (run / "history.jsonl").open("a") as history:
+            history.write(json.dumps({"epoch": epoch, **{k: float(v) for k, v in (logs or {}).items()}}) + "\n")
+
+    model.fit(
+        TrainingBatches(clips, recipe, first),
+        epochs=recipe.epochs,
+        initial_epoch=first,
+        shuffle=False,
+        verbose=1 if progress else 2,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)],
+    )
+    model.optimizer.finalize_variable_values(model.trainable_variables)  # take the averaged weights
+    model.save(run / _DONE)
+    return model
+
+
+def score(model: keras.Model, crops: ImageU8, recipe: Recipe) -> npt.NDArray[np.float32]:
+    """Logits of exact crops, ``(N,) float32``; N may be 0."""
+    if not len(crops):
+        return np.empty(0, np.float32)
+    batch = to_model_input(list(crops), recipe.contract)
+    return np.asarray(model.predict(batch, batch_size=64, verbose=0), dtype=np.float32)[:, 0]
+
+
+def _new_model(recipe: Recipe) -> keras.Model:
+    model = build_b0(recipe.contract.size_px, recipe.dropout)
+    load_imagenet(model)
+    total = recipe.epochs * recipe.steps_per_epoch
+    warm_up = max(1, total // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        recipe.learning_rate / 20,
+        max(1, total - warm_up),
+        alpha=0.01,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warm_up,
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=recipe.weight_decay, use_ema=True, ema_momentum=recipe.ema_momentum, global_clipnorm=5.0
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+    model.compile(optimizer, loss, metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)], jit_compile=False)
+    return model
+
+
+def _check_recipe(path: Path, recipe: Recipe) -> None:
+    text = json.dumps(dataclasses.asdict(recipe), sort_keys=True)
+    if path.exists() and path.read_text() != text:
+        raise ConfigurationError(f"{path.parent} holds a run of another recipe: give another folder, or delete it")
+    path.write_text(text)
