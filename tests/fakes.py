@@ -34,7 +34,7 @@ from dfd.types import (
 SHA256 = "5e" * 32
 """A well-formed hash of nothing in particular."""
 
-GOOD_QUALITY = FaceQuality(face_side_px=120.0, brightness=0.5, sharpness=400.0)
+GOOD_QUALITY = FaceQuality(face_side_px=120.0, brightness=0.5, sharpness=0.3)
 """A face that no quality limit could object to."""
 
 
