@@ -18,7 +18,7 @@ def about() -> None:
 
 
 @app.command()
-def run(  # noqa: PLR0913 -- each is an option of the command
+def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     data: Annotated[Path, typer.Option(envvar="DFD_DATA_DIR", help="Folder that holds 'clips'.")],
     out: Annotated[Path, typer.Option(help="Version folder to write, <name>/<version>.")],
     work: Annotated[Path, typer.Option(help="Folder for the crop store and checkpoints.")] = Path("work"),

@@ -33,8 +33,8 @@ def groups(clips: Sequence[Clip]) -> list[int]:
 def folds(clips: Sequence[Clip], count: int) -> list[int]:
     """Deal whole groups into folds of similar size and family mix.
 
-    Largest group first, each to the fold where it leaves the families most evenly spread (ties: the lowest number), so
-    the result depends on the clips alone.
+    Largest group first, each to the fold where it leaves the families most evenly spread (ties: the smaller fold,
+    then the lower number), so the result depends on the clips alone and no fold stays empty.
 
     Returns:
         the fold of each clip, 0 to ``count - 1``.
@@ -53,16 +53,13 @@ def folds(clips: Sequence[Clip], count: int) -> list[int]:
     fold_of = [0] * len(clips)
     for group in sorted(members.values(), key=lambda indices: (-len(indices), indices[0])):
         mix = Counter(clips[index].family for index in group)
-        best = min(
-            range(count),
-            key=lambda fold: (
-                sum(
-                    ((held[fold][name] + n) / totals[name]) ** 2 - (held[fold][name] / totals[name]) ** 2
-                    for name, n in mix.items()
-                ),
-                fold,
-            ),
-        )
+
+        def cost(fold: int, mix: Counter[str] = mix) -> tuple[float, int, int]:
+            """Growth of the squared family shares; then size, so that an empty fold is filled first."""
+            shares = ((held[fold][name] / totals[name], n / totals[name]) for name, n in mix.items())
+            return sum((old + new) ** 2 - old**2 for old, new in shares), held[fold].total(), fold
+
+        best = min(range(count), key=cost)
         held[best].update(mix)
         for index in group:
             fold_of[index] = best
