@@ -1,0 +1,1 @@
+"""Adapters of the video port: PyAV."""

@@ -1,0 +1,210 @@
+"""The decoded frames of a sample, at the least cost."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+from av.video.frame import VideoFrame
+
+from dfd.sampling import FrameKind
+from dfd.video.packets import PacketKind
+from dfd.video.plan import JUMP_S, REORDER_DEPTH, Planner, Segment
+from dfd.video.probe import Probe
+from dfd.video.reader import StreamDamaged, StreamReader, VideoPacket
+
+TimedFrame = tuple[float, VideoFrame]
+"""Presentation time in seconds since the first frame, and the frame."""
+
+
+class Fetch(ABC):
+    """One sample being read.
+
+    Attributes:
+        damaged: whether frames are missing because the file is damaged; known when `frames` has ended.
+    """
+
+    damaged: bool = False
+
+    @abstractmethod
+    def frames(self) -> Iterator[TimedFrame]:
+        """The frames that stand for the targets, by ascending time, each once. Stops at damage."""
+
+
+def fetch(reader: StreamReader, probed: Probe, times_s: Sequence[float]) -> Fetch:
+    """The cheapest way to the frames of a video."""
+    if probed.only_frame is not None:
+        return OnlyFrame(probed.only_frame)
+    if probed.kind_of is not None:
+        return PlannedFetch(reader, probed, times_s)
+    return FullDecode(reader, probed, times_s)
+
+
+class OnlyFrame(Fetch):
+    """The frame of a video that has no other."""
+
+    def __init__(self, frame: VideoFrame) -> None:
+        self._frame = frame
+
+    def frames(self) -> Iterator[TimedFrame]:
+        self.damaged = self._frame.is_corrupt
+        yield 0.0, self._frame
+
+
+class FullDecode(Fetch):
+    """Decodes everything: for streams whose packets do not tell when their frames are shown. All frames count alike."""
+
+    def __init__(self, reader: StreamReader, probed: Probe, times_s: Sequence[float]) -> None:
+        self._reader = reader
+        self._clock = probed.clock
+        self._frame_s = float(1 / probed.info.frame_rate_hz) if probed.info.frame_rate_hz else 0.0
+        self._times_s = times_s
+
+    def frames(self) -> Iterator[TimedFrame]:
+        self._reader.rewind()
+        targets = iter(self._times_s)
+        target_s = next(targets, None)
+        before: TimedFrame | None = None
+        given_s = -1.0
+        for frame in self._timed():
+            while target_s is not None and frame[0] >= target_s:
+                nearest = before if before is not None and target_s - before[0] <= frame[0] - target_s else frame
+                if nearest[0] > given_s:
+                    given_s = nearest[0]
+                    yield nearest
+                target_s = next(targets, None)
+            before = frame
+            if target_s is None:
+                return
+        if before is not None and before[0] > given_s:
+            yield before
+
+    def _timed(self) -> Iterator[TimedFrame]:
+        """All frames with their times; one that does not come after its predecessor is left out."""
+        last_s = -self._frame_s
+        for index, frame in enumerate(self._decoded()):
+            pts_s = last_s + self._frame_s if frame.pts is None else self._clock.seconds(frame.pts)
+            if index == 0 or pts_s > last_s:
+                last_s = max(pts_s, 0.0)
+                yield last_s, frame
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        started = False
+        packet: VideoPacket | None
+        while True:
+            packet = self._reader.next_packet()
+            try:
+                for frame in self._reader.decode(packet):
+                    started = True
+                    self.damaged = self.damaged or frame.is_corrupt
+                    yield frame
+            except StreamDamaged:
+                if started:
+                    self.damaged = True
+                    return
+            if packet is None:
+                self.damaged = self.damaged or self._reader.damaged
+                return
+
+
+class PlannedFetch(Fetch):
+    """Decodes only the packets that a wanted frame depends on."""
+
+    def __init__(self, reader: StreamReader, probed: Probe, times_s: Sequence[float]) -> None:
+        if probed.kind_of is None:
+            raise ValueError("a plan needs to know the kind of every packet")
+        self._reader = reader
+        self._clock = probed.clock
+        self._kind_of = probed.kind_of
+        self._intra_only = reader.stream.codec.intra_only
+        self._duration_s = probed.info.duration_s
+        self._times_s = times_s
+        self._missing: set[int] = set()
+        self._started = False
+
+    def frames(self) -> Iterator[TimedFrame]:
+        planner = Planner(self._reader, self._kind_of, self._clock)
+        segments = planner.plan(self._times_s)
+        cut_off = self._reader.damaged or planner.misses_end(self._times_s, self._duration_s)
+        self._missing = set().union(*(segment.wanted for segment in segments))
+        try:
+            yield from self._decode(segments)
+        except StreamDamaged:
+            self.damaged = True
+        self.damaged = self.damaged or cut_off or bool(self._missing)
+
+    def _decode(self, segments: Sequence[Segment]) -> Iterator[TimedFrame]:
+        self._reader.rewind()
+        at_s = 0.0
+        for segment in segments:
+            entry_s = self._clock.seconds(segment.entry)
+            if entry_s - at_s > JUMP_S:
+                yield from self._drain()
+                self._reader.seek(segment.entry)
+            packet, broken = self._find(segment.entry)
+            if packet is None:
+                yield from self._drain()
+                packet = self._find_from_start(segment.entry)
+                broken = False
+            if broken and not self._intra_only:
+                yield from self._drain()
+            yield from self._feed(packet)
+            while packet.pts != segment.last:
+                packet = self._next()
+                if self._kind(packet) is not FrameKind.OTHER or packet.pts in segment.wanted:
+                    yield from self._feed(packet)
+            at_s = self._clock.seconds(segment.last)
+        yield from self._drain()
+
+    def _find(self, entry: int) -> tuple[VideoPacket | None, bool]:
+        """Read up to the packet of a time stamp; None where it has been passed.
+
+        Returns:
+            the packet, and whether frames that others may depend on were passed over.
+        """
+        broken = False
+        beyond = 0
+        while beyond <= REORDER_DEPTH:
+            packet = self._reader.next_packet()
+            if packet is None:
+                break
+            if packet.pts == entry:
+                return packet, broken
+            beyond += packet.pts is not None and packet.pts > entry
+            broken = broken or self._kind(packet) is not FrameKind.OTHER
+        return None, True
+
+    def _find_from_start(self, entry: int) -> VideoPacket:
+        """The packet of a time stamp, where seeking led past it."""
+        self._reader.rewind()
+        packet, _ = self._find(entry)
+        if packet is None:
+            raise StreamDamaged("the packets are not the ones that were there before")
+        return packet
+
+    def _next(self) -> VideoPacket:
+        packet = self._reader.next_packet()
+        if packet is None:
+            raise StreamDamaged("the packets end before the ones that were there before")
+        return packet
+
+    def _kind(self, packet: VideoPacket) -> PacketKind:
+        return self._kind_of(memoryview(packet), packet.is_keyframe)
+
+    def _drain(self) -> Iterator[TimedFrame]:
+        """Get out all frames the decoder holds, and make it ready to start anew."""
+        yield from self._feed(None)
+        self._reader.flush()
+
+    def _feed(self, packet: VideoPacket | None) -> Iterator[TimedFrame]:
+        """Decode a packet; gives the wanted frames among those that come out."""
+        try:
+            frames = self._reader.decode(packet)
+        except StreamDamaged:
+            if self._started:
+                raise
+            return  # packets before the first frame often lack what they depend on
+        for frame in frames:
+            self._started = True
+            if frame.pts is not None and frame.pts in self._missing:
+                self._missing.discard(frame.pts)
+                self.damaged = self.damaged or frame.is_corrupt
+                yield self._clock.seconds(frame.pts), frame

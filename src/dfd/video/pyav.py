@@ -1,0 +1,79 @@
+"""Videos and pictures, read with FFmpeg through PyAV."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dfd.errors import UnreadableVideo
+from dfd.ports import VideoOpener, VideoSource
+from dfd.types import Frame, VideoInfo
+from dfd.video.convert import FrameConverter
+from dfd.video.fetch import fetch
+from dfd.video.limits import MediaLimits
+from dfd.video.probe import probe
+from dfd.video.reader import StreamReader
+
+DEFAULT_WORKING_SIDE_PX = 1280
+
+
+class PyAvOpener(VideoOpener):
+    """Opens every format of `dfd.video.reader` with a decoder in FFmpeg."""
+
+    def __init__(
+        self, limits: MediaLimits | None = None, working_side_px: int = DEFAULT_WORKING_SIDE_PX, threads: int = 0
+    ) -> None:
+        """Remember how to open.
+
+        Args:
+            limits: what is refused before decoding.
+            working_side_px: longest side of the frames given; larger ones are scaled down, smaller ones left alone.
+            threads: decoder threads; 0 for one for each processor that this process may use.
+        """
+        if working_side_px < 1 or threads < 0:
+            raise ValueError(f"working side must be positive and threads not negative: {working_side_px}, {threads}")
+        self._limits = limits or MediaLimits()
+        self._working_side_px = working_side_px
+        self._threads = threads
+
+    def open(self, path: Path) -> VideoSource:
+        reader = StreamReader(path, self._limits, self._threads)
+        try:
+            return PyAvVideo(reader, self._limits, self._working_side_px)
+        except BaseException:
+            reader.close()
+            raise
+
+
+class PyAvVideo(VideoSource):
+    """One opened video. For one thread at a time, which need not be the one that opened it."""
+
+    def __init__(self, reader: StreamReader, limits: MediaLimits, working_side_px: int) -> None:
+        self._reader = reader
+        self._probe = probe(reader, limits)
+        self._converter = FrameConverter(working_side_px, self._probe.pixel_aspect)
+        self._complete = False
+
+    @property
+    def info(self) -> VideoInfo:
+        return self._probe.info
+
+    @property
+    def complete(self) -> bool:
+        return self._complete
+
+    def sample(self, times_s: Sequence[float]) -> Iterator[Frame]:
+        self._complete = False
+        if not times_s:
+            self._complete = True
+            return
+        fetching = fetch(self._reader, self._probe, times_s)
+        count = 0
+        for pts_s, decoded in fetching.frames():
+            image, scale = self._converter.convert(decoded)
+            yield Frame(count, pts_s, image, scale)
+            count += 1
+        if not count:
+            raise UnreadableVideo(f"{self._reader.name}: not one frame of it can be decoded; it is damaged or cut off")
+        self._complete = not fetching.damaged
+
+    def close(self) -> None:
+        self._reader.close()
