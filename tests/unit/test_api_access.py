@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from tests.api_client import TOKEN, FakeAnalyzer, assert_problem, client_of, make_services, upload
+from tests.api_client import PATIENCE_S, TOKEN, FakeAnalyzer, assert_problem, client_of, make_services, upload
 from tests.fakes import SHA256, FakeBackend
 
 import dfd
@@ -194,7 +194,7 @@ async def test_a_model_that_does_not_answer_is_alive_and_not_ready() -> None:
 async def test_a_probe_takes_silence_for_a_no() -> None:
     silence = threading.Event()
     try:
-        probe = ModelProbe(make_services(tf_serving=silence.wait), limit_s=0.01)
+        probe = ModelProbe(make_services(tf_serving=lambda: silence.wait(PATIENCE_S)), limit_s=0.01)
         assert await probe.tf_serving() is None
     finally:
         silence.set()

@@ -227,7 +227,8 @@ async def test_analyses_take_turns_and_no_more_than_the_queue_wait(tmp_path: Pat
         try:
             await until(lambda: len(list(tmp_path.rglob("upload"))) == 3 and len(analyzer.paths) == 2)
             health = (await client.get("/health")).json()
-            refused = await client.post("/predict", files=upload())
+            async with asyncio.timeout(PATIENCE_S):
+                refused = await client.post("/predict", files=upload())
         finally:
             hold.set()
         answers = await asyncio.gather(*running)
@@ -255,7 +256,8 @@ async def test_those_refused_are_refused_before_their_body_is_read() -> None:
         running = asyncio.create_task(client.post("/predict", files=upload()))
         try:
             await until(lambda: len(analyzer.paths) == 1)
-            refused = await client.post("/predict", content=body(), headers=FORM_TYPE)
+            async with asyncio.timeout(PATIENCE_S):
+                refused = await client.post("/predict", content=body(), headers=FORM_TYPE)
         finally:
             hold.set()
         assert_problem(refused, 503, "overloaded")
