@@ -9,6 +9,7 @@ DEV := .venv/.dev
 TRAIN := .venv-train/.train
 PYTHON ?= python3
 ARGS ?=
+OUT ?= models/deepfake/1
 LOCK ?=
 
 ifneq ($(shell command -v uv 2>/dev/null),)
@@ -64,9 +65,9 @@ bench: $(DEV) ## Time the analysis beside a plain decode and a naive pipeline (A
 	.venv/bin/python -m benchmarks.analysis $(ARGS)
 
 .PHONY: train
-train: $(TRAIN) ## Train the model on DFD_DATA_DIR (ARGS="--help")
+train: $(TRAIN) ## Train the model on DFD_DATA_DIR, into OUT (ARGS="--help"); call again to resume
 	@test -n "$$DFD_DATA_DIR" || { echo 'make train: set DFD_DATA_DIR to the folder with the training data' >&2; exit 2; }
-	.venv-train/bin/dfd-train $(ARGS)
+	.venv-train/bin/dfd-train run --out $(OUT) $(ARGS)
 
 .PHONY: samples
 samples: $(DEV) ## Make the sample clips again
