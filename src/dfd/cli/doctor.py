@@ -57,6 +57,7 @@ def doctor(as_json: bool) -> ExitCode:
 def examine(settings: Settings) -> Findings:
     """Look at everything an analysis needs; ``ok`` says whether the model answers and its face detector loads."""
     model = _attempt(partial(_model, settings))
+    embedded = {key: model[key] for key in ("ok", "code", "message") if key in model}
     detectors = {name: _attempt(partial(_detector, name)) for name in _detector_names()}
     return {
         "ok": model["ok"] and detectors[settings.face_detector]["ok"],
@@ -69,7 +70,7 @@ def examine(settings: Settings) -> Findings:
         "temporary_folder": _temporary_folder(),
         "models_dir": str(settings.models_dir),
         "model": {"name": settings.model_name, "version": settings.model_version, **model},
-        "backends": {"onnx_runtime": {"ok": model["ok"]}, "tf_serving": _tf_serving(settings)},
+        "backends": {"onnx_runtime": embedded, "tf_serving": _tf_serving(settings)},
         "detectors": detectors,
     }
 

@@ -1,0 +1,400 @@
+"""The command itself, as a process: what it writes where, and with which exit code it leaves."""
+
+import http.server
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from tests.onnx_models import write_registry
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 120
+
+
+class Cli:
+    """Runs ``dfd`` in a folder of its own, with nothing of the environment but what is given."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = folder
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "src"),
+            "PYTHONWARNINGS": "error",
+            "MODELS_DIR": str(folder / "models"),
+            "NO_FACE_FALLBACK": "true",  # the painted clips hold no face
+            **environment,
+        }
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "dfd.cli", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        with Cli(self.folder, **{**self.environment, **environment}).start(*arguments) as process:
+            out, err = process.communicate(timeout=TIMEOUT_S)
+        assert "Traceback" not in out + err
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def lines(out: str) -> list[dict[str, Any]]:
+    """The JSON lines, which must be all there is."""
+    assert out.endswith("\n")
+    found = [json.loads(line) for line in out.splitlines()]
+    assert all(isinstance(line, dict) for line in found)
+    return found
+
+
+def paint(path: Path, dark: int, bright: int) -> None:
+    """Write two seconds of a sharp checkerboard; the mean model calls bright ones fake."""
+    rows, columns = np.indices((240, 240)) // 4
+    board = np.where((rows + columns) % 2, bright, dark).astype(np.uint8)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (240, 240))
+    assert writer.isOpened()
+    for _ in range(20):
+        writer.write(cv2.merge([board] * 3))
+    writer.release()
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model, clips that it calls fake and real, and files that are no video."""
+    folder = tmp_path_factory.mktemp("cli")
+    write_registry(folder / "models")
+    paint(folder / "fake.avi", 150, 255)
+    paint(folder / "real.avi", 30, 120)
+    (folder / "text.mp4").write_text("no video")
+    (folder / "zero.mp4").touch()
+    clips = folder / "clips"
+    (clips / "inner").mkdir(parents=True)
+    shutil.copy(folder / "real.avi", clips / "b.avi")
+    shutil.copy(folder / "fake.avi", clips / "inner" / "a.avi")
+    (clips / "readme.txt").write_text("no media by its name")
+    (folder / "empty").mkdir()
+    return folder
+
+
+@pytest.fixture
+def cli(media: Path) -> Cli:
+    return Cli(media)
+
+
+# --- without a model ----------------------------------------------------------------------------------------------
+
+
+def test_help_lists_commands_and_exit_codes(cli: Cli) -> None:
+    for arguments in (("--help",), ("predict", "--help")):
+        done = cli.run(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "Exit codes:" in done.stdout
+        assert "  3  a path is missing, or cannot be read as media" in done.stdout
+    assert all(f"  {name} " in cli.run("-h").stdout for name in ("predict", "serve", "doctor", "version"))
+
+
+@pytest.mark.parametrize(
+    ("code", "allowed"),
+    [
+        ("import dfd.cli", set()),
+        ("import dfd.cli; sys.argv = ['dfd', 'predict', '--help']; dfd.cli.main()", {"pydantic"}),  # Typer's own
+    ],
+    ids=["import", "help"],
+)
+def test_help_imports_nothing_heavy(cli: Cli, code: str, allowed: set[str]) -> None:
+    tell = "sys.stderr.write(' '.join(name.partition('.')[0] for name in sys.modules))"
+    program = f"import sys\ntry:\n    {code}\nfinally:\n    {tell}"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=cli.environment, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stderr.split())
+    assert "typer" in loaded
+    heavy = {"av", "cv2", "fastapi", "numpy", "onnxruntime", "pydantic", "rich", "starlette", "uvicorn"}
+    assert loaded & heavy <= allowed
+
+
+def test_version(cli: Cli) -> None:
+    done = cli.run("version")
+    assert done.stdout.startswith("dfd ")
+    assert cli.run("--version").stdout == done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict",),
+        ("guess",),
+        ("predict", "x", "--unknown"),
+        ("predict", "x", "--fps", "0"),
+        ("predict", "x", "--fps", "nan"),
+        ("predict", "x", "--fps", "many"),
+        ("predict", "x", "--max-frames", "0"),
+        ("predict", "x", "--threshold", "1"),
+        ("predict", "x", "--model", "../x"),
+        ("predict", "x", "--detector", "eyes"),
+        ("predict", "x", "--fail-on", "real"),
+        ("serve", "--port", "70000"),
+    ],
+)
+def test_wrong_usage_is_2_and_leaves_stdout_alone(cli: Cli, arguments: tuple[str, ...]) -> None:
+    done = cli.run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Usage: dfd" in done.stderr
+    assert "Error: " in done.stderr
+
+
+@pytest.mark.parametrize("command", [("predict", "fake.avi"), ("doctor",), ("serve",)])
+def test_settings_that_do_not_hold_are_4(cli: Cli, command: tuple[str, ...]) -> None:
+    done = cli.run(*command, MAX_FRAMES="many", REQUIRE_AUTH="true")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "MAX_FRAMES='many' is not valid" in done.stderr
+
+
+def test_a_sample_secret_stops_the_service(cli: Cli) -> None:
+    done = cli.run("serve", REQUIRE_AUTH="true", JWT_SECRET="change-me")
+    assert done.returncode == 4
+    assert "JWT_SECRET is a sample value" in done.stderr
+
+
+def test_a_missing_model_is_4_and_one_line(cli: Cli) -> None:
+    done = cli.run("predict", "fake.avi", "--json", "--model", "deepfake:9")
+    assert (done.returncode, done.stderr) == (4, "")
+    [line] = lines(done.stdout)
+    assert line["path"] is None
+    assert line["error"]["code"] == "model_not_found"
+    assert "it holds deepfake/1" in line["error"]["message"]
+    done = cli.run("predict", "fake.avi", "--model", "unknown")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith("dfd: there is no model unknown in ")
+
+
+def test_a_damaged_model_is_4(cli: Cli, tmp_path: Path) -> None:
+    write_registry(tmp_path)
+    (tmp_path / "deepfake" / "1" / "model.onnx").write_bytes(b"damaged")
+    done = cli.run("predict", "fake.avi", "--json", MODELS_DIR=str(tmp_path))
+    assert done.returncode == 4
+    assert lines(done.stdout)[0]["error"]["code"] == "model_corrupt"
+
+
+# --- predict ------------------------------------------------------------------------------------------------------
+
+
+def test_json_lines_hold_reports_and_errors_and_nothing_else(cli: Cli) -> None:
+    done = cli.run("predict", "text.mp4", "fake.avi", "missing.mp4", "zero.mp4", "real.avi", "--json")
+    assert (done.returncode, done.stderr) == (3, "")
+    found = lines(done.stdout)
+    assert [line["path"] for line in found] == ["text.mp4", "fake.avi", "missing.mp4", "zero.mp4", "real.avi"]
+    outcomes = [line["error"]["code"] if "error" in line else line["verdict"] for line in found]
+    assert outcomes == ["unreadable_video", "fake", "media_not_found", "unreadable_video", "real"]
+    assert list(found[1])[:3] == ["path", "schema_version", "verdict"]
+
+
+def test_the_same_file_gives_the_same_bytes_apart_from_times(cli: Cli) -> None:
+    def without_times(out: str) -> list[str]:
+        return [json.dumps({**line, "timings_ms": None}) for line in lines(out)]
+
+    first, second = (cli.run("predict", "clips", "fake.avi", "--json").stdout for _ in range(2))
+    assert without_times(first) == without_times(second)
+
+
+def test_a_folder_stands_for_the_media_below_it(cli: Cli) -> None:
+    done = cli.run("predict", "clips", "--json")
+    assert done.returncode == 0
+    assert [line["path"] for line in lines(done.stdout)] == ["clips/b.avi", "clips/inner/a.avi"]
+
+
+def test_an_empty_folder_and_an_unmatched_pattern_are_3(cli: Cli) -> None:
+    done = cli.run("predict", "empty", "*.nothing", "--json")
+    assert done.returncode == 3
+    assert [line["error"]["code"] for line in lines(done.stdout)] == ["media_not_found", "media_not_found"]
+
+
+def test_the_table_goes_to_stdout_and_errors_to_stderr(cli: Cli) -> None:
+    done = cli.run("predict", "*.avi", "text.mp4", "missing.mp4")
+    assert done.returncode == 3
+    assert len(done.stderr.splitlines()) == 2
+    assert "dfd: text.mp4: " in done.stderr
+    assert "dfd: missing.mp4: " in done.stderr
+    rows = {row.split()[1]: row for row in done.stdout.splitlines() if ".avi" in row}
+    assert " fake " in rows["fake.avi"]
+    assert " real " in rows["real.avi"]
+    assert "no face fallback" in rows["real.avi"]
+    assert "model deepfake/1" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_options_reach_the_analysis(cli: Cli) -> None:
+    done = cli.run("predict", "fake.avi", "--json", "--fps", "5", "--max-frames", "4", "--threshold", "0.25")
+    [line] = lines(done.stdout)
+    assert line["coverage"]["sampled_frames"] == 4
+    assert line["threshold"] == 0.25
+
+
+def test_the_newest_version_answers_for_a_name_alone(cli: Cli, tmp_path: Path) -> None:
+    for version in ("2", "10"):
+        write_registry(tmp_path, name="other", version=version)
+    versions = [
+        lines(cli.run("predict", "fake.avi", "--json", "--model", model, MODELS_DIR=str(tmp_path)).stdout)[0]["model"]
+        for model in ("other", "other/2")
+    ]
+    assert [(model["name"], model["version"]) for model in versions] == [("other", "10"), ("other", "2")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("fake.avi", "--fail-on", "fake"), 1),
+        (("real.avi", "--fail-on", "fake"), 0),
+        (("real.avi", "--max-frames", "1", "--fail-on", "fake", "--fail-on", "inconclusive"), 1),
+        (("fake.avi", "text.mp4", "--fail-on", "fake"), 3),
+    ],
+)
+def test_fail_on_sets_the_exit_code(cli: Cli, arguments: tuple[str, ...], code: int) -> None:
+    assert cli.run("predict", *arguments).returncode == code
+
+
+def test_nothing_is_left_in_the_temporary_folder_or_at_home(cli: Cli, tmp_path: Path) -> None:
+    """ONNX Runtime leaves files in both while it reports its use; it must not report at all."""
+    places = {name: tmp_path / name for name in ("TMPDIR", "HOME", "XDG_CACHE_HOME")}
+    for place in places.values():
+        place.mkdir()
+    done = cli.run("predict", "fake.avi", "text.mp4", "zero.mp4", **{name: str(path) for name, path in places.items()})
+    assert done.returncode == 3
+    assert [path for path in tmp_path.rglob("*") if path not in places.values()] == []
+
+
+def test_a_reader_that_leaves_is_no_error(cli: Cli) -> None:
+    with cli.start("predict", "--json", *["fake.avi"] * 200) as process:
+        assert process.stdout and process.stderr
+        assert json.loads(process.stdout.readline())["verdict"] == "fake"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(TIMEOUT_S) == 141
+
+
+@pytest.mark.parametrize("form", ["--json", ""])
+def test_an_interrupt_ends_the_run_quietly_and_keeps_what_there_is(cli: Cli, form: str) -> None:
+    arguments = ["predict", *["missing.mp4", "fake.avi"], *["fake.avi"] * 1000, *([form] if form else [])]
+    with cli.start(*arguments) as process:
+        assert process.stdout and process.stderr
+        first = (process.stdout if form else process.stderr).readline()  # the missing file is told first
+        assert "missing.mp4" in first
+        if form:
+            process.stdout.readline()
+        else:
+            time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=TIMEOUT_S)
+    assert (process.returncode, err) == (130, "")
+    if form:
+        assert all(json.loads(line)["verdict"] == "fake" for line in out.splitlines())
+    else:
+        assert "model deepfake/1" in out
+
+
+def test_every_odd_file_gives_a_report_or_a_coded_error(cli: Cli, data_dir: Path) -> None:
+    robust = data_dir / "robust"
+    if not robust.is_dir():
+        pytest.skip(f"there is no folder of odd files: {robust}")
+    files = sorted(str(path) for path in robust.iterdir())
+    done = cli.run("predict", "--json", *files)
+    found = lines(done.stdout)
+    assert [line["path"] for line in found] == files
+    codes = {Path(line["path"]).name: line["error"]["code"] for line in found if "error" in line}
+    assert "internal" not in codes.values()
+    assert {"text.mp4", "zero_bytes.mp4", "random_bytes.mp4", "truncated_no_moov.mp4", "audio_only.m4a"} <= set(codes)
+    assert done.returncode == 3
+
+
+# --- doctor and serve ---------------------------------------------------------------------------------------------
+
+
+class _ModelServer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/v1/models/deepfake" else 404)
+        self.end_headers()
+        self.wfile.write(b'{"model_version_status": [{"version": "1", "state": "AVAILABLE"}]}')
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+        """Keep quiet."""
+
+
+@pytest.fixture
+def model_server() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _ModelServer) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://user:hidden@127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_doctor_finds_a_working_installation(cli: Cli, model_server: str) -> None:
+    done = cli.run("doctor", "--json", TF_SERVING_URL=model_server, THREADS="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    [found] = lines(done.stdout)
+    assert found["ok"] is True
+    assert found["packages"]["onnxruntime"]
+    assert (found["cpus"] >= 1, found["threads"]) == (True, 1)
+    assert found["temporary_folder"]["free_bytes"] > 0
+    assert found["model"]["ok"] and len(found["model"]["weights_sha256"]) == 64
+    assert found["backends"]["onnx_runtime"]["ok"] is True
+    assert found["backends"]["tf_serving"]["status"]["model_version_status"][0]["state"] == "AVAILABLE"
+    assert {name: part["ok"] for name, part in found["detectors"].items()} == {"blazeface": True, "haar": True}
+    assert "hidden" not in done.stdout
+
+
+def test_doctor_says_what_is_missing(cli: Cli, tmp_path: Path) -> None:
+    done = cli.run("doctor", MODELS_DIR=str(tmp_path), TF_SERVING_URL="http://127.0.0.1:9")
+    assert (done.returncode, done.stderr) == (4, "")
+    assert "it holds no models" in done.stdout
+    assert "http://127.0.0.1:9: does not answer" in done.stdout
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_serve_answers_and_stops_on_an_interrupt(cli: Cli) -> None:
+    port = _free_port()
+    with cli.start("serve", "--port", str(port)) as process:
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=5) as answer:
+                    assert answer.status == 200
+                break
+            except urllib.error.URLError:
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=TIMEOUT_S)
+    assert (process.returncode, out) == (0, "")
+    assert "Traceback" not in err
+
+
+def test_serve_does_not_start_on_a_port_in_use(cli: Cli) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = cli.run("serve", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 4
+    assert "address already in use" in done.stderr
