@@ -17,13 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.clip import COLD_START, FOUR_K, FULL_HD, LOW_RES, ClipSpec, bitrate_mbps, make_clip, repeat_clip
+from benchmarks.clip import COLD_START, FOUR_K, FULL_HD, TEN_MINUTES, ClipSpec, bitrate_mbps, make_clip
 
 from dfd.settings import available_cpus
 
 ROOT = Path(__file__).resolve().parents[1]
 TURN = ("analysis", "decode", "naive")
-LONG_CLIP_REPEATS = 20  # of 30 s: ten minutes
 
 Spread = dict[str, float]
 Results = dict[str, Any]
@@ -71,7 +70,7 @@ def measure(folder: Path, repeat: int, threads: int, *, quick: bool) -> Results:
         threads: for every contender.
         quick: a short clip, and no memory of large or long ones: to see that it works.
     """
-    main_spec = replace(FULL_HD, seconds=4.0) if quick else FULL_HD
+    main_spec = replace(FULL_HD, seconds=4.0, repeats=1) if quick else FULL_HD
     main_clip = _clip(folder, "quick" if quick else "full_hd", main_spec)
     cold_clip = _clip(folder, "cold_start", COLD_START)
     turns = []
@@ -86,11 +85,8 @@ def measure(folder: Path, repeat: int, threads: int, *, quick: bool) -> Results:
     results["threads"], results["repeat"] = threads, repeat
     results["clip_mbps"] = bitrate_mbps(main_clip)
     if not quick:
-        low_res = _clip(folder, "low_res", LOW_RES)
-        long_clip = folder / "ten_minutes.mp4"
-        if not long_clip.exists():
-            repeat_clip(low_res, long_clip, LONG_CLIP_REPEATS)
-        for key, clip in (("four_k", _clip(folder, "four_k", FOUR_K)), ("ten_minutes", long_clip)):
+        for key, spec in (("four_k", FOUR_K), ("ten_minutes", TEN_MINUTES)):
+            clip = _clip(folder, key, spec)
             _tell(f"memory: {key}")
             results["peak_mb"][key] = run_contender("analysis", clip, threads)["peak_mb"]
     return results

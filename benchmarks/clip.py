@@ -1,6 +1,7 @@
 """Clips to measure on: a hand-held camera on a photograph of a person, with sensor noise, as H.264."""
 
 import math
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,21 +23,23 @@ class ClipSpec:
 
     Attributes:
         size_px: width and height.
-        seconds: length.
+        seconds: length of what is encoded; the camera's path closes after ten.
+        repeats: how often that is played in a row, without encoding it again.
         noise: standard deviation of the sensor noise, in levels of 255; it decides the bitrate.
         preset: of libx264.
     """
 
     size_px: tuple[int, int]
     seconds: float
+    repeats: int = 1
     noise: float = 7.0
     preset: str = "medium"
 
 
-FULL_HD = ClipSpec((1920, 1080), 30.0)
+FULL_HD = ClipSpec((1920, 1080), 10.0, repeats=3)
 COLD_START = ClipSpec((1280, 720), 5.0)
 FOUR_K = ClipSpec((3840, 2160), 3.0, preset="veryfast")
-LOW_RES = ClipSpec((640, 360), 30.0)
+TEN_MINUTES = ClipSpec((640, 360), 10.0, repeats=60)
 
 
 def make_clip(path: Path, spec: ClipSpec) -> None:
@@ -44,6 +47,16 @@ def make_clip(path: Path, spec: ClipSpec) -> None:
 
     libx264 keeps its own defaults (CRF 23, 250 frames between keyframes, 3 B-frames).
     """
+    if spec.repeats == 1:
+        _encode(path, spec)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        once = Path(folder) / path.name
+        _encode(once, spec)
+        repeat_clip(once, path, spec.repeats)
+
+
+def _encode(path: Path, spec: ClipSpec) -> None:
     with av.open(str(path), "w") as container:
         options = {"preset": spec.preset, "threads": "2"}
         stream = container.add_stream("libx264", rate=FRAME_RATE_HZ, options=options)
