@@ -1,86 +1,23 @@
 """The service over real sockets: uvicorn, the real decoder and detector, real callers who stall, lie and leave."""
 
-import contextlib
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import httpx
-import numpy as np
 import pytest
-import uvicorn
 from tests.api_client import PATIENCE_S, TOKEN, FakeAnalyzer, assert_problem, make_services, upload
 from tests.fakes import FakeBackend, make_manifest
+from tests.live_service import SAMPLES, Live, clip, live, picture, until
 
-from dfd.api.app import create_app
 from dfd.api.problems import KINDS
 from dfd.api.services import Services, VideoAnalyzer
 from dfd.bootstrap import build_services
 from dfd.pipeline import AnalysisOptions, Analyzer, Progress
-from dfd.settings import default_models_dir, load_settings
+from dfd.settings import load_settings
 from dfd.types import Report
-
-ROOT = Path(__file__).parents[2]
-SAMPLES = sorted((ROOT / "samples").glob("*.mp4"))
-START_LIMIT_S = 60
-
-
-@dataclass(frozen=True)
-class Live:
-    """A service that listens.
-
-    Attributes:
-        url: its address.
-        port: on this machine.
-        uploads: the folder uploads are kept in.
-    """
-
-    url: str
-    port: int
-    uploads: Path
-
-    def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=300)
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
-
-
-def until(condition: Callable[[], bool], limit_s: float = PATIENCE_S) -> None:
-    """Wait for what must come to be."""
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(0.01)
-
-
-@contextlib.contextmanager
-def live(services: Services, uploads: Path) -> Iterator[Live]:
-    """Serve in a thread of this process."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    config = uvicorn.Config(create_app(services), log_config=None, access_log=False, timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        until(lambda: server.started, START_LIMIT_S)
-        yield Live(f"http://127.0.0.1:{port}", port, uploads)
-    finally:
-        server.should_exit = True
-        thread.join(START_LIMIT_S)
-        listener.close()
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +37,6 @@ def real(real_parts: Services, tmp_path: Path) -> Iterator[Live]:
 def _with(services: Services, **changes: Any) -> Services:
     fields = {name: getattr(services, name) for name in Services.__slots__}
     return Services(**(fields | changes))
-
-
-def picture() -> bytes:
-    """A PNG without a face."""
-    image = np.random.default_rng(3).integers(0, 255, (120, 160, 3), dtype=np.uint8)
-    written, data = cv2.imencode(".png", image)
-    assert written
-    return bytes(data)
 
 
 def head(body_bytes: int, *more: str) -> bytes:
@@ -218,8 +147,7 @@ class HeldAnalyzer(VideoAnalyzer):
 def test_two_real_analyses_at_once_do_not_block_health(real_parts: Services, tmp_path: Path) -> None:
     assert isinstance(real_parts.analyzer, Analyzer)
     analyzer = HeldAnalyzer(real_parts.analyzer, threading.Event(), threading.Semaphore(0))
-    content = SAMPLES[0].read_bytes() if SAMPLES else picture()
-    _assert_health_answers(analyzer, analyzer.hold, analyzer.started, upload(content), tmp_path)
+    _assert_health_answers(analyzer, analyzer.hold, analyzer.started, upload(clip()), tmp_path)
 
 
 def _assert_health_answers(
@@ -284,59 +212,3 @@ def test_nothing_is_left_of_a_caller_who_does_not_wait_for_the_answer(tmp_path: 
             assert analyzer.started.acquire(timeout=PATIENCE_S)
         assert analyzer.ended.acquire(timeout=PATIENCE_S)
         until(lambda: not list(tmp_path.iterdir()))
-
-
-@contextlib.contextmanager
-def process(tmp_path: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], int, Path]]:
-    """The service as an operator starts it: process, port and the file its stderr goes to."""
-    log = tmp_path / "stderr.log"
-    with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as stderr:
-        running = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "dfd.asgi:create", "--factory", "--fd", str(listener.fileno())],
-            cwd=tmp_path,
-            env={**os.environ, "TMPDIR": str(tmp_path / "uploads"), "PYTHONPATH": str(ROOT / "src"), **environment},
-            pass_fds=[listener.fileno()],
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-        )
-        try:
-            yield running, listener.getsockname()[1], log
-        finally:
-            running.kill()
-            running.wait()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not (default_models_dir() / "deepfake" / "1" / "manifest.json").is_file(), reason="model version 1 is not here"
-)
-def test_the_process_serves_the_real_model_logs_json_and_stops_when_told(tmp_path: Path) -> None:
-    (tmp_path / "uploads").mkdir()
-    content = SAMPLES[0].read_bytes() if SAMPLES else picture()
-    with process(tmp_path, LOG_LEVEL="INFO") as (running, port, log):
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_LIMIT_S) as client:
-            assert client.get("/readyz").status_code == 200
-            answer = client.post("/predict?fps=2.0", files=upload(content), headers={"X-Request-ID": "request-7"})
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(START_LIMIT_S) in (0, -signal.SIGTERM)
-    assert answer.status_code == 200
-    assert answer.json()["model"]["name"] == "deepfake"
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
-    assert [line["status"] for line in lines if line.get("request_id") == "request-7"] == [200]
-    assert not list((tmp_path / "uploads").iterdir())
-
-
-@pytest.mark.parametrize(
-    ("environment", "said"),
-    [
-        ({"REQUIRE_AUTH": "true", "JWT_SECRET": ""}, "JWT_SECRET"),
-        ({"MODELS_DIR": "nowhere"}, "deepfake"),
-    ],
-    ids=["settings", "model"],
-)
-def test_a_service_that_is_not_set_up_does_not_start(environment: dict[str, str], said: str, tmp_path: Path) -> None:
-    with process(tmp_path, **environment) as (running, _port, log):
-        assert running.wait(START_LIMIT_S) == 4
-    (line,) = [line for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("dfd cannot start: ")]
-    assert said in line
-    assert "Traceback" not in log.read_text(encoding="utf-8")
