@@ -129,7 +129,9 @@ class FrameConverter:
 
     def _rgb(self, frame: VideoFrame, size_px: tuple[int, int]) -> ImageU8:
         if frame.color_trc in (TRANSFER_PQ, TRANSFER_HLG) and not frame.format.is_rgb:
-            return tone_map(self._scaled(frame, size_px, "rgb48le"), frame.color_trc)
+            mapped = tone_map(self._scaled(frame, size_px, "gbrp16le"), frame.color_trc)
+            if mapped is not None:
+                return mapped
         if frame.format.name.startswith(_ALPHA_OR_PALETTE):
             return _over_white(self._scaled(frame, size_px, "rgba"))
         return self._scaled(frame, size_px, "rgb24")

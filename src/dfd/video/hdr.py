@@ -23,25 +23,33 @@ PEAK_CD_M2 = 1000.0
 _KNEE = 0.5
 _DISPLAY_GAMMA = 2.4
 _CODES = 1 << 16
+_BT2020_LUMINANCE = np.array([0.2627, 0.6780, 0.0593], dtype=np.float32)
 _BT2020_TO_BT709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], dtype=np.float32
 )
 
 
-def tone_map(image: npt.NDArray[np.uint16], transfer: int) -> ImageU8:
+def tone_map(image: npt.NDArray[np.uint16], transfer: int) -> ImageU8 | None:
     """Bring an HDR picture into the standard range.
+
+    Ordinary video is sometimes tagged as HDR by mistake. It then seems brighter on average than reference white, which
+    no graded picture is, and would come out glaring; such a picture is refused.
 
     Args:
         image: ``(H, W, 3) uint16`` R'G'B' with BT.2020 primaries, full range.
         transfer: `TRANSFER_PQ` or `TRANSFER_HLG`.
 
     Returns:
-        ``(H, W, 3) uint8`` R'G'B' with BT.709 primaries for a display of gamma 2.4.
+        ``(H, W, 3) uint8`` R'G'B' with BT.709 primaries for a display of gamma 2.4; None where the tag must be wrong.
     """
-    light = _to_light(transfer)[image]  # relative to reference white
+    light = _to_light(transfer)[image]
+    luminance = light @ _BT2020_LUMINANCE
     if transfer == TRANSFER_HLG:
-        luminance = light @ np.array([0.2627, 0.6780, 0.0593], dtype=np.float32)
-        light *= (PEAK_CD_M2 / REFERENCE_WHITE_CD_M2) * np.maximum(luminance, 1e-6)[..., None] ** 0.2
+        gain = (PEAK_CD_M2 / REFERENCE_WHITE_CD_M2) * np.maximum(luminance, 1e-6) ** np.float32(0.2)
+        light *= gain[..., None]
+        luminance *= gain
+    if luminance.mean() > 1:
+        return None
     light = np.maximum(light @ _BT2020_TO_BT709.T, 0)
     brightest = light.max(axis=2, keepdims=True)
     light *= _moebius(brightest) / np.maximum(brightest, 1e-6)

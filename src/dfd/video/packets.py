@@ -45,14 +45,14 @@ def kind_reader(codec: str, *, intra_only: bool, field_order: int, extradata: by
     Args:
         codec: FFmpeg's name of the codec.
         intra_only: whether every frame of the codec stands alone.
-        field_order: FFmpeg's AVFieldOrder of the stream.
+        field_order: FFmpeg's AVFieldOrder of the stream; two H.264 packets may make one frame unless it is progressive.
         extradata: the stream's codec configuration.
     """
     if intra_only:
         return lambda _data, _key: FrameKind.KEY
     if codec == "h264" and field_order == FIELD_PROGRESSIVE:
         return partial(_h264_kind, length_bytes=_avcc_length_bytes(extradata))
-    if codec == "hevc" and field_order == FIELD_PROGRESSIVE:
+    if codec == "hevc":
         return partial(
             _hevc_kind, length_bytes=_hvcc_length_bytes(extradata), sublayers=_hvcc_temporal_layers(extradata)
         )

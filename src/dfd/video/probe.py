@@ -1,6 +1,6 @@
 """What a video is, found from its container, its first packets and its first frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from av.video.frame import VideoFrame
@@ -44,8 +44,7 @@ class _Head:
     """The beginning of a stream."""
 
     first: VideoFrame
-    packets: int
-    ended: bool
+    is_single: bool
     has_times: bool
 
 
@@ -62,35 +61,50 @@ def probe(reader: StreamReader, limits: MediaLimits) -> Probe:
         limits.check_duration(reader.name, duration_s)
     head = _read_head(reader)
     limits.check_size(reader.name, head.first.width, head.first.height)
-    tick_s = float(stream.time_base or Fraction(1, 1000))
-    clock = Clock(head.first.pts if head.first.pts is not None else 0, tick_s)
-    single = head.ended and head.packets == 1
-    rate = None if single and _is_picture(reader) else _stated_rate(stream)
-    count = 1 if single else (stream.frames or None)
-    if single and _is_picture(reader):
-        duration_s = 0.0
-    elif duration_s is None or (count is None and reader.container.size <= _MOST_BYTES_TO_COUNT):
-        count, counted_s = _count(reader, clock, rate)
-        duration_s = counted_s if duration_s is None else duration_s
-        limits.check_duration(reader.name, duration_s)
-    geometry = Geometry.of(head.first, stream.sample_aspect_ratio)
-    width_px, height_px = geometry.upright_px
-    context = stream.codec_context
-    info = VideoInfo(
-        width_px=width_px,
-        height_px=height_px,
-        rotation_deg=geometry.orientation.rotation_deg,
-        frame_rate_hz=rate,
-        frame_count=count,
-        duration_s=duration_s,
-        codec=stream.codec.canonical_name,
-        container=reader.container.format.name,
-    )
+    clock = Clock(head.first.pts if head.first.pts is not None else 0, float(stream.time_base or Fraction(1, 1000)))
     kind_of = kind_reader(
-        info.codec, intra_only=stream.codec.intra_only, field_order=context.field_order, extradata=context.extradata
+        stream.codec.canonical_name,
+        intra_only=stream.codec.intra_only,
+        field_order=stream.codec_context.field_order,
+        extradata=stream.codec_context.extradata,
     )
-    usable = kind_of if head.has_times and head.first.pts is not None else None
-    return Probe(info, clock, stream.sample_aspect_ratio, usable, head.first if single else None)
+    geometry = Geometry.of(head.first, stream.sample_aspect_ratio)
+    still = head.is_single and _is_picture(reader)
+    found = Probe(
+        info=VideoInfo(
+            width_px=geometry.upright_px[0],
+            height_px=geometry.upright_px[1],
+            rotation_deg=geometry.orientation.rotation_deg,
+            frame_rate_hz=None if still else _stated_rate(stream),
+            frame_count=1 if head.is_single else (stream.frames or None),
+            duration_s=0.0 if still else duration_s or 0.0,
+            codec=stream.codec.canonical_name,
+            container=reader.container.format.name,
+        ),
+        clock=clock,
+        pixel_aspect=stream.sample_aspect_ratio,
+        kind_of=kind_of if head.has_times and head.first.pts is not None else None,
+        only_frame=head.first if head.is_single else None,
+    )
+    countable = found.info.frame_count is None and reader.container.size <= _MOST_BYTES_TO_COUNT
+    if still or not (duration_s is None or countable):
+        return found
+    return replace(found, info=_counted(reader, found, duration_s, limits))
+
+
+def _counted(reader: StreamReader, found: Probe, duration_s: float | None, limits: MediaLimits) -> VideoInfo:
+    """The information with what the container does not state, got by reading all packets without decoding them."""
+    rate = found.info.frame_rate_hz
+    reader.rewind()
+    count, end = 0, found.clock.origin
+    while (packet := reader.next_packet()) is not None:
+        count += 1
+        if packet.pts is not None:
+            end = max(end, packet.pts + (packet.duration or 0))
+    if duration_s is None:
+        duration_s = found.clock.seconds(end) or (float(count / rate) if rate else 0.0)
+        limits.check_duration(reader.name, duration_s)
+    return replace(found.info, frame_count=count, duration_s=duration_s)
 
 
 def _read_head(reader: StreamReader) -> _Head:
@@ -109,7 +123,7 @@ def _read_head(reader: StreamReader) -> _Head:
             break
     if first is None:
         raise UnreadableVideo(f"{reader.name}: not one frame of it can be decoded; it is damaged or cut off")
-    return _Head(first, packets, ended=packets < _HEAD_PACKETS, has_times=has_times)
+    return _Head(first, is_single=packets == 1, has_times=has_times)
 
 
 def _first_of(reader: StreamReader, packet: VideoPacket | None) -> VideoFrame | None:
@@ -139,15 +153,3 @@ def _stated_rate(stream: VideoStream) -> Fraction | None:
         if rate is not None and 0 < rate <= _HIGHEST_RATE_HZ:
             return Fraction(rate)
     return None
-
-
-def _count(reader: StreamReader, clock: Clock, rate: Fraction | None) -> tuple[int, float]:
-    """Number of frames and duration in seconds, by reading all packets without decoding them."""
-    reader.rewind()
-    count, start, end = 0, clock.origin, clock.origin
-    while (packet := reader.next_packet()) is not None:
-        count += 1
-        if packet.pts is not None:
-            end = max(end, packet.pts + (packet.duration or 0))
-    frame_s = float(1 / rate) if rate else 0.0
-    return count, max((end - start) * clock.tick_s, count * frame_s if end == start else 0.0, frame_s)

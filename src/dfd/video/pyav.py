@@ -51,6 +51,7 @@ class PyAvVideo(VideoSource):
         self._probe = probe(reader, limits)
         self._converter = FrameConverter(working_side_px, self._probe.pixel_aspect)
         self._complete = False
+        self._closed = False
 
     @property
     def info(self) -> VideoInfo:
@@ -61,6 +62,8 @@ class PyAvVideo(VideoSource):
         return self._complete
 
     def sample(self, times_s: Sequence[float]) -> Iterator[Frame]:
+        if self._closed:
+            raise ValueError("the video is closed")
         self._complete = False
         if not times_s:
             self._complete = True
@@ -76,4 +79,5 @@ class PyAvVideo(VideoSource):
         self._complete = not fetching.damaged
 
     def close(self) -> None:
+        self._closed = True
         self._reader.close()
