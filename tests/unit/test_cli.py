@@ -2,7 +2,9 @@
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -10,11 +12,15 @@ from hypothesis import strategies as st
 from tests.fakes import make_report
 
 from dfd import errors
+from dfd.cli import predict as command
 from dfd.cli.exits import ExitCode, complain, error_code_of, exit_code_of, guarded, printable, sentence_of
 from dfd.cli.inputs import Input, expand
 from dfd.cli.output import JsonLines, Outcome, Table, outcome_to_dict
-from dfd.errors import DfdError, MediaNotFound, Overloaded, UnreadableVideo
+from dfd.cli.predict import Request, predict
+from dfd.errors import BackendUnavailable, DfdError, MediaNotFound, Overloaded, UnreadableVideo
+from dfd.pipeline import AnalysisOptions, Progress
 from dfd.reporting import report_to_dict
+from dfd.types import Report, Verdict
 
 BRANCHES = {
     errors.InputError: 3,
@@ -200,3 +206,71 @@ def test_the_table_shows_reports_and_says_errors_at_once(capsys: pytest.CaptureF
 def test_an_empty_table_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
     Table(complain).close()
     assert capsys.readouterr().out == ""
+
+
+# --- predict ------------------------------------------------------------------------------------------------------
+
+
+class ScriptedAnalyzer:
+    """Answers by the file's name."""
+
+    script: ClassVar[dict[str, Report | BaseException]] = {
+        "fake": make_report(),
+        "real": make_report(verdict=Verdict.REAL),
+        "bad": UnreadableVideo("bad"),
+        "silent": BackendUnavailable("silent"),
+        "bug": KeyError("bug"),
+        "interrupt": KeyboardInterrupt(),
+    }
+
+    def analyze(self, path: Path, options: AnalysisOptions, progress: Callable[[Progress], None]) -> Report:
+        progress(Progress(1, 2))
+        answer = self.script[path.name]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def _scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "build_analyzer", lambda settings: ScriptedAnalyzer())
+
+
+@pytest.mark.usefixtures("_scripted")
+@pytest.mark.parametrize(
+    ("paths", "code"),
+    [
+        (["real"], ExitCode.DONE),
+        (["real", "fake"], ExitCode.MATCHED),
+        (["fake", "bad", "real"], ExitCode.UNREADABLE_MEDIA),
+        (["bad", "silent", "fake"], ExitCode.MODEL_OR_CONFIGURATION),
+        (["bad", "bug", "silent", "real"], ExitCode.INTERNAL),
+    ],
+)
+def test_every_file_gets_its_line_and_the_worst_decides(
+    capsys: pytest.CaptureFixture[str], paths: list[str], code: ExitCode
+) -> None:
+    request = Request(paths=paths, debug=never, json_lines=True, fail_on=frozenset({"fake"}))
+    assert predict(request) == code
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["path"] for line in out.splitlines()] == paths
+    assert err == ""
+
+
+@pytest.mark.usefixtures("_scripted")
+def test_a_bug_in_one_file_shows_its_trace_only_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    predict(Request(paths=["bug"], debug=never))
+    assert "Traceback" not in capsys.readouterr().err
+    predict(Request(paths=["bug"], debug=lambda: True))
+    assert "KeyError: 'bug'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_scripted")
+def test_an_interrupted_run_shows_the_table_so_far(capsys: pytest.CaptureFixture[str]) -> None:
+    request = Request(paths=["fake", "interrupt", "real"], debug=never)
+    assert guarded(lambda: predict(request), never) == ExitCode.INTERRUPTED
+    out, err = capsys.readouterr()
+    assert " fake " in out
+    assert " real " not in out
+    assert err == ""

@@ -101,7 +101,8 @@ def _render(reports: list[tuple[str, Report]]) -> str:
         table.add_row(Text(printable(path)), Text(report.verdict, VERDICT_STYLE[report.verdict]), *_cells(report))
     with console.capture() as captured:
         console.print(table)
-    return captured.get()
+    encoding = sys.stdout.encoding
+    return captured.get().encode(encoding, "replace").decode(encoding)  # a name may not exist in a small character set
 
 
 def _cells(report: Report) -> tuple[str, str, str, str, str]:

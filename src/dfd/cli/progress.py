@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -22,7 +23,7 @@ class ProgressBar:
 
     def start(self, path: str) -> None:
         """The next file."""
-        self._progress.update(self._task, name=printable(path))
+        self._progress.update(self._task, name=printable(Path(path).name))
 
     def frames(self, frames: Frames) -> None:
         """Another frame of it."""
