@@ -39,10 +39,10 @@ GOOD_QUALITY = FaceQuality(face_side_px=120.0, brightness=0.5, sharpness=0.3)
 
 
 def numbered_image(number: int, size: tuple[int, int] = (64, 48)) -> ImageU8:
-    """A ``(height, width, 3)`` checkerboard, bright and sharp enough to trust, with `number` (0-255) in every blue pixel.
+    """A ``(height, width, 3)`` checkerboard, bright and sharp enough to trust, with `number` in every blue pixel.
 
     Args:
-        number: what to write into the blue channel.
+        number: what to write into the blue channel, modulo 256.
         size: ``(width, height)``.
     """
     width, height = size
