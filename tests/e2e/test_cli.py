@@ -1,103 +1,15 @@
 """The command itself, as a process: what it writes where, and with which exit code it leaves."""
 
-import http.server
 import json
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
 import pytest
+from tests.cli_process import TIMEOUT_S, Cli, lines
 from tests.onnx_models import write_registry
-
-ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 120
-
-
-class Cli:
-    """Runs ``dfd`` in a folder of its own, with nothing of the environment but what is given."""
-
-    def __init__(self, folder: Path, **environment: str) -> None:
-        self.folder = folder
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT / "src"),
-            "PYTHONWARNINGS": "error",
-            "MODELS_DIR": str(folder / "models"),
-            "NO_FACE_FALLBACK": "true",  # the painted clips hold no face
-            **environment,
-        }
-
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "dfd.cli", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        )
-
-    def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        with Cli(self.folder, **{**self.environment, **environment}).start(*arguments) as process:
-            out, err = process.communicate(timeout=TIMEOUT_S)
-        assert "Traceback" not in out + err
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-
-def lines(out: str) -> list[dict[str, Any]]:
-    """The JSON lines, which must be all there is."""
-    assert out.endswith("\n")
-    found = [json.loads(line) for line in out.splitlines()]
-    assert all(isinstance(line, dict) for line in found)
-    return found
-
-
-def paint(path: Path, dark: int, bright: int) -> None:
-    """Write two seconds of a sharp checkerboard; the mean model calls bright ones fake."""
-    rows, columns = np.indices((240, 240)) // 4
-    board = np.where((rows + columns) % 2, bright, dark).astype(np.uint8)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (240, 240))
-    assert writer.isOpened()
-    for _ in range(20):
-        writer.write(cv2.merge([board] * 3))
-    writer.release()
-
-
-@pytest.fixture(scope="session")
-def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model, clips that it calls fake and real, and files that are no video."""
-    folder = tmp_path_factory.mktemp("cli")
-    write_registry(folder / "models")
-    paint(folder / "fake.avi", 150, 255)
-    paint(folder / "real.avi", 30, 120)
-    (folder / "text.mp4").write_text("no video")
-    (folder / "zero.mp4").touch()
-    clips = folder / "clips"
-    (clips / "inner").mkdir(parents=True)
-    shutil.copy(folder / "real.avi", clips / "b.avi")
-    shutil.copy(folder / "fake.avi", clips / "inner" / "a.avi")
-    (clips / "readme.txt").write_text("no media by its name")
-    (folder / "empty").mkdir()
-    return folder
-
-
-@pytest.fixture
-def cli(media: Path) -> Cli:
-    return Cli(media)
-
 
 # --- without a model ----------------------------------------------------------------------------------------------
 
@@ -321,79 +233,3 @@ def test_every_odd_file_gives_a_report_or_a_coded_error(cli: Cli, data_dir: Path
     assert "internal" not in codes.values()
     assert {"text.mp4", "zero_bytes.mp4", "random_bytes.mp4", "truncated_no_moov.mp4", "audio_only.m4a"} <= set(codes)
     assert done.returncode == 3
-
-
-# --- doctor and serve ---------------------------------------------------------------------------------------------
-
-
-class _ModelServer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/v1/models/deepfake" else 404)
-        self.end_headers()
-        self.wfile.write(b'{"model_version_status": [{"version": "1", "state": "AVAILABLE"}]}')
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-        """Keep quiet."""
-
-
-@pytest.fixture
-def model_server() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _ModelServer) as server:
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://user:hidden@127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-def test_doctor_finds_a_working_installation(cli: Cli, model_server: str) -> None:
-    done = cli.run("doctor", "--json", TF_SERVING_URL=model_server, THREADS="1")
-    assert (done.returncode, done.stderr) == (0, "")
-    [found] = lines(done.stdout)
-    assert found["ok"] is True
-    assert found["packages"]["onnxruntime"]
-    assert (found["cpus"] >= 1, found["threads"]) == (True, 1)
-    assert found["temporary_folder"]["free_bytes"] > 0
-    assert found["model"]["ok"] and len(found["model"]["weights_sha256"]) == 64
-    assert found["backends"]["onnx_runtime"]["ok"] is True
-    assert found["backends"]["tf_serving"]["status"]["model_version_status"][0]["state"] == "AVAILABLE"
-    assert {name: part["ok"] for name, part in found["detectors"].items()} == {"blazeface": True, "haar": True}
-    assert "hidden" not in done.stdout
-
-
-def test_doctor_says_what_is_missing(cli: Cli, tmp_path: Path) -> None:
-    done = cli.run("doctor", MODELS_DIR=str(tmp_path), TF_SERVING_URL="http://127.0.0.1:9")
-    assert (done.returncode, done.stderr) == (4, "")
-    assert "it holds no models" in done.stdout
-    assert "http://127.0.0.1:9: does not answer" in done.stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def test_serve_answers_and_stops_on_an_interrupt(cli: Cli) -> None:
-    port = _free_port()
-    with cli.start("serve", "--port", str(port)) as process:
-        deadline = time.monotonic() + TIMEOUT_S
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=5) as answer:
-                    assert answer.status == 200
-                break
-            except urllib.error.URLError:
-                assert process.poll() is None and time.monotonic() < deadline
-                time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=TIMEOUT_S)
-    assert (process.returncode, out) == (0, "")
-    assert "Traceback" not in err
-
-
-def test_serve_does_not_start_on_a_port_in_use(cli: Cli) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        done = cli.run("serve", "--port", str(taken.getsockname()[1]))
-    assert done.returncode == 4
-    assert "address already in use" in done.stderr
