@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from dfd.settings import Settings  # before all that imports ONNX Runtime, which must not report home
-
-# isort: split
 from dfd.api.services import ServicePolicy, Services
 from dfd.backends.onnx_runtime import OnnxRuntimeBackend
 from dfd.backends.tf_serving import model_status
@@ -18,6 +15,7 @@ from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener
 from dfd.registry.directory import DirectoryRegistry
+from dfd.settings import Settings
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
 

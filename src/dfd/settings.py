@@ -17,11 +17,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dfd.errors import ConfigurationError
 
-# ONNX Runtime's official builds (1.29 and later) report their use, model names included, to their maker and leave a
-# file in the temporary folder. They decide when they are imported, so this module goes before them (`dfd.bootstrap`).
-# Whoever wants the reports sets ORT_DISABLE_TELEMETRY=0.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
 MIN_SECRET_LENGTH = 8
 
 _PACKAGE = Path(__file__).resolve().parent
