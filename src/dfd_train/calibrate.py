@@ -9,6 +9,9 @@ from scipy.special import expit
 
 from dfd.manifest import Calibration
 
+_BOUNDS = ((np.log(0.01), np.log(100)), (-20, 20))
+"""Of log slope and intercept: scores that say nothing end at a slope of 0.01, which answers about one half to all."""
+
 
 def fit(logits: Sequence[npt.NDArray[np.float32]], is_fake: Sequence[bool]) -> Calibration:
     """Fit slope and intercept so that a video's mean face probability is calibrated.
@@ -34,7 +37,7 @@ def fit(logits: Sequence[npt.NDArray[np.float32]], is_fake: Sequence[bool]) -> C
         chosen = np.where(labels, probabilities, 1 - probabilities)
         return float(-(weights * np.log(np.clip(chosen, 1e-12, 1))).sum())
 
-    best = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-8})
+    best = minimize(loss, np.zeros(2), method="Nelder-Mead", bounds=_BOUNDS, options={"xatol": 1e-5, "fatol": 1e-8})
     return Calibration(slope=round(float(np.exp(best.x[0])), 6), intercept=round(float(best.x[1]), 6))
 
 

@@ -47,15 +47,15 @@ def degrade(image: ImageU8, rng: np.random.Generator) -> ImageU8:
     """
     height, width = image.shape[:2]
     picture = image
-    if rng.random() < 0.4:
-        factor = rng.uniform(0.3, 0.9)
+    if rng.random() < 0.35:
+        factor = rng.uniform(0.45, 0.95)
         small = (max(8, round(width * factor)), max(8, round(height * factor)))
         back = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA]))
         picture = cv2.resize(
             cv2.resize(picture, small, interpolation=cv2.INTER_AREA), (width, height), interpolation=back
         )
-    if rng.random() < 0.15:
-        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 1.8))
+    if rng.random() < 0.1:
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.3))
     values = picture.astype(np.float32)
     if rng.random() < 0.5:
         values = (values - 127.5) * rng.uniform(0.75, 1.25) + 127.5 + rng.uniform(-25, 25)
@@ -64,10 +64,10 @@ def degrade(image: ImageU8, rng: np.random.Generator) -> ImageU8:
     if rng.random() < 0.3:
         grey = values.mean(axis=2, keepdims=True)
         values = grey + (values - grey) * rng.uniform(0.2, 1.4)
-    if rng.random() < 0.15:
-        values = 255 * (np.clip(values, 0, 255) / 255) ** rng.uniform(1.3, 2.5)
+    if rng.random() < 0.08:
+        values = 255 * (np.clip(values, 0, 255) / 255) ** rng.uniform(1.3, 2.0)
     if rng.random() < 0.3:
-        values += rng.normal(0, rng.uniform(1, 8), values.shape).astype(np.float32)
+        values += rng.normal(0, rng.uniform(1, 6), values.shape).astype(np.float32)
     picture = np.clip(values, 0, 255).astype(np.uint8)
     if rng.random() < 0.5:
         quality = int(rng.integers(35, 98))

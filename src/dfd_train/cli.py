@@ -9,6 +9,8 @@ import typer
 from dfd.errors import DfdError
 from dfd_train.recipe import Recipe
 
+_DEFAULTS = Recipe()
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -23,9 +25,9 @@ def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     out: Annotated[Path, typer.Option(help="Version folder to write, <name>/<version>.")],
     work: Annotated[Path, typer.Option(help="Folder for the crop store and checkpoints.")] = Path("work"),
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 3,
-    epochs: Annotated[int, typer.Option(min=1)] = Recipe.epochs,
-    steps: Annotated[int, typer.Option(min=1, help="Batches an epoch.")] = Recipe.steps_per_epoch,
-    seed: Annotated[int, typer.Option(min=0)] = Recipe.seed,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes.")] = _DEFAULTS.epochs,
+    steps: Annotated[int, typer.Option(min=1, help="Batches an epoch.")] = _DEFAULTS.steps_per_epoch,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = _DEFAULTS.seed,
     limit: Annotated[int, typer.Option(min=0, help="Train on about so many clips; 0 for all.")] = 0,
     mixed_precision: Annotated[bool, typer.Option(help="Compute in float16; pays on a GPU.")] = False,
     progress: Annotated[bool, typer.Option(help="Show bars.")] = True,

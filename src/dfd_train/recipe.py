@@ -33,7 +33,7 @@ class Recipe:
     contract: InputContract = CONTRACT_V1
     seed: int = 1
     epochs: int = 10
-    steps_per_epoch: int = 150
+    steps_per_epoch: int = 120
     batch_size: int = 64
     blended_share: float = 0.375
     learning_rate: float = 6e-4

@@ -15,6 +15,7 @@ from dfd.preprocessing import to_model_input
 from dfd.types import ImageU8
 from dfd_train.backbone import build_b0, load_imagenet
 from dfd_train.batches import TrainingBatches
+from dfd_train.datasets import Clip
 from dfd_train.recipe import Recipe
 from dfd_train.store import ClipCrops
 
@@ -23,11 +24,11 @@ _RECIPE = "recipe.json"
 _DONE = "model.keras"
 
 
-def train(clips: Sequence[tuple[ClipCrops, bool]], recipe: Recipe, run: Path, *, progress: bool) -> keras.Model:
+def train(clips: Sequence[tuple[Clip, ClipCrops]], recipe: Recipe, run: Path, *, progress: bool) -> keras.Model:
     """Train a model, or go on with a run that was cut short.
 
     Args:
-        clips: crops and label (1 = fake) of every training clip.
+        clips: every training clip and its crops.
         recipe: all numbers.
         run: folder of this run; holds the state after each epoch and at last ``model.keras``.
         progress: whether to show a bar.

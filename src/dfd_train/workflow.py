@@ -79,8 +79,7 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
     rng = np.random.default_rng(recipe.seed)
     cross = summarise(_results(clips, held_out, calibration), THRESHOLD, rng)
 
-    labelled = [(faces, clip.is_fake) for clip, faces in zip(clips, crops, strict=True)]
-    model = train(labelled, recipe, plan.work / "runs" / "final", progress=plan.progress)
+    model = train(list(zip(clips, crops, strict=True)), recipe, plan.work / "runs" / "final", progress=plan.progress)
     probes = np.concatenate([faces.exact[:1] for faces in crops if faces.count])[:_PROBES]
     worst = export(model, plan.out, to_model_input(list(probes), recipe.contract))
 
@@ -117,7 +116,7 @@ def _cross_validate(
         outside = [index for index, number in enumerate(fold_of) if number != fold]
         check_disjoint([clips[i] for i in outside], [clips[i] for i in inside])
         run_folder = plan.work / "runs" / f"fold-{fold + 1}-of-{plan.fold_count}"
-        model = train([(crops[i], clips[i].is_fake) for i in outside], recipe, run_folder, progress=plan.progress)
+        model = train([(clips[i], crops[i]) for i in outside], recipe, run_folder, progress=plan.progress)
         for index in inside:
             logits[index] = score(model, crops[index].exact, recipe)
     rows = {clip.key: values.tolist() for clip, values in zip(clips, logits, strict=True)}
