@@ -53,7 +53,7 @@ class TrackingConfig:
     size_ratio: float = 2.0
     look_change: float = 0.27
     overlap_weight: float = 0.1
-    max_cost: float = 1.2
+    max_cost: float = 1.05
     shot_change: float = 0.12
 
     def __post_init__(self) -> None:
