@@ -1,4 +1,4 @@
-"""Small videos made on the spot. Every frame carries its own number, which can be read back from the decoded picture."""
+"""Small videos made on the spot. Every frame carries its number, which can be read back from the decoded picture."""
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
@@ -67,6 +67,7 @@ def write_video(
     audio: bool = False,
     cover: bool = False,
     container_format: str | None = None,
+    container_options: Mapping[str, str] | None = None,
     start_s: float = 0.0,
 ) -> Path:
     """Write a video; the file name's ending names the container unless `container_format` does.
@@ -87,13 +88,14 @@ def write_video(
         audio: add a silent sound track.
         cover: add a cover picture, as the first stream, that is no film.
         container_format: FFmpeg's name of the container format.
+        container_options: options of the container's writer.
         start_s: presentation time of the first frame.
 
     Returns:
         `path`.
     """
-    moments = [number / Fraction(fps) for number in range(frames)] if times_s is None else list(times_s)
-    with av.open(str(path), "w", format=container_format) as output:
+    moments = [float(number / Fraction(fps)) for number in range(frames)] if times_s is None else list(times_s)
+    with av.open(str(path), "w", format=container_format, options=dict(container_options or {})) as output:
         if cover:
             _add_cover(output, size)
         stream = _add_stream(output, codec, Fraction(fps), size, {**_QUIET.get(codec, {}), **(options or {})})
@@ -107,12 +109,12 @@ def write_video(
         sound = output.add_stream("aac", rate=_AUDIO_RATE_HZ) if audio else None
         for number, moment in enumerate(moments):
             frame = _frame(paint(number, size), stream.pix_fmt, colour)
-            frame.pts = round((float(moment) + start_s) * TICKS_PER_S)
+            frame.pts = round((moment + start_s) * TICKS_PER_S)
             frame.time_base = Fraction(1, TICKS_PER_S)
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
         if sound is not None:
-            _write_silence(output, sound, float(moments[-1]) if moments else 1.0)
+            _write_silence(output, sound, moments[-1])
     return path
 
 
@@ -149,7 +151,7 @@ def _add_stream(
     stream = output.add_stream(codec, rate=fps, options=options)
     assert isinstance(stream, VideoStream)
     stream.width, stream.height = size
-    if codec != "gif" and codec not in {"mpeg4", "mpeg2video", "mjpeg"}:
+    if codec not in {"gif", "mpeg4", "mpeg2video", "mjpeg"} and output.format.name != "avi":
         stream.codec_context.time_base = Fraction(1, TICKS_PER_S)
     return stream
 

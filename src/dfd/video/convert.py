@@ -53,7 +53,12 @@ class Orientation:
 
         The matrix takes a stored point ``(x, y)``, y down, to ``(a x + c y, b x + d y)``.
         """
-        side_data = frame.side_data.get("DISPLAYMATRIX")
+        # PyAV never frees a frame whose side data was looked at, so this looks at that of a thumbnail
+        thumbnail = VideoReformatter().reformat(frame, 16, 16, "gray", interpolation=Interpolation.POINT, threads=1)
+        try:
+            side_data = thumbnail.side_data.get("DISPLAYMATRIX")
+        except ValueError:  # side data of a kind that PyAV has no name for
+            return _ROTATED[round(-frame.rotation / 90) % 4]
         if not isinstance(side_data, SideData):
             return cls()
         a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(side_data), dtype=np.int32, count=5))
@@ -79,6 +84,15 @@ class Orientation:
         return np.ascontiguousarray(image)
 
 
+_ROTATED = (
+    Orientation(),
+    Orientation(transpose=True, mirror_x=True),
+    Orientation(mirror_x=True, mirror_y=True),
+    Orientation(transpose=True, mirror_y=True),
+)
+"""Orientations that turn by 0, 90, 180 and 270 degrees clockwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """Sizes of a frame before it is turned upright, with square pixels.
@@ -94,7 +108,7 @@ class Geometry:
     orientation: Orientation
 
     @classmethod
-    def of(cls, frame: VideoFrame, pixel_aspect: Fraction | None) -> "Geometry":
+    def of(cls, frame: VideoFrame, pixel_aspect: Fraction | None, orientation: Orientation) -> "Geometry":
         """The geometry of a frame whose pixels are `pixel_aspect` times as wide as high."""
         width_px, height_px = frame.width, frame.height
         if pixel_aspect is not None and Fraction(1, _WIDEST_PIXEL) <= pixel_aspect <= _WIDEST_PIXEL:
@@ -102,7 +116,7 @@ class Geometry:
                 width_px = round(width_px * pixel_aspect)
             else:
                 height_px = round(height_px / pixel_aspect)
-        return cls(width_px, height_px, Orientation.of(frame))
+        return cls(width_px, height_px, orientation)
 
     @property
     def upright_px(self) -> tuple[int, int]:
@@ -119,10 +133,13 @@ class FrameConverter:
         self._working_side_px = working_side_px
         self._pixel_aspect = pixel_aspect
         self._reformatter = VideoReformatter()
+        self._orientations: dict[int, Orientation] = {}
 
     def convert(self, frame: VideoFrame) -> tuple[ImageU8, float]:
         """The upright picture, ``(H, W, 3) uint8`` RGB, and its pixels for one pixel of the upright source."""
-        geometry = Geometry.of(frame, self._pixel_aspect)
+        if frame.rotation not in self._orientations:
+            self._orientations[frame.rotation] = Orientation.of(frame)
+        geometry = Geometry.of(frame, self._pixel_aspect, self._orientations[frame.rotation])
         scale = min(1.0, self._working_side_px / max(geometry.width_px, geometry.height_px))
         size = max(1, round(geometry.width_px * scale)), max(1, round(geometry.height_px * scale))
         return geometry.orientation.apply(self._rgb(frame, size)), scale

@@ -8,7 +8,7 @@ from av.video.stream import VideoStream
 
 from dfd.errors import UnreadableVideo
 from dfd.types import VideoInfo
-from dfd.video.convert import Geometry
+from dfd.video.convert import Geometry, Orientation
 from dfd.video.limits import MediaLimits
 from dfd.video.packets import KindReader, kind_reader
 from dfd.video.plan import Clock
@@ -68,7 +68,7 @@ def probe(reader: StreamReader, limits: MediaLimits) -> Probe:
         field_order=stream.codec_context.field_order,
         extradata=stream.codec_context.extradata,
     )
-    geometry = Geometry.of(head.first, stream.sample_aspect_ratio)
+    geometry = Geometry.of(head.first, stream.sample_aspect_ratio, Orientation.of(head.first))
     still = head.is_single and _is_picture(reader)
     found = Probe(
         info=VideoInfo(

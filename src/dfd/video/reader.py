@@ -22,7 +22,9 @@ sequences and network descriptions, which name other files, are refused. Sound i
 
 _COVER = Disposition.attached_pic | Disposition.timed_thumbnails
 _IO_BUFFER_BYTES = 256 * 1024
-_MOST_THREADS = 16
+_MOST_THREADS = 8
+_PIXELS_IN_FLIGHT = 40_000_000
+"""Bound on threads times pixels: every decoder thread holds a frame. 4K gets 4 threads and stays under 350 MB."""
 
 
 if TYPE_CHECKING:
@@ -168,7 +170,8 @@ class StreamReader:
         self._limits.check_size(self.name, context.width, context.height)
         context.options = {"max_pixels": str(self._limits.max_pixels)}
         context.thread_type = "AUTO"
-        context.thread_count = self._threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+        wanted = self._threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+        context.thread_count = max(1, min(wanted, _PIXELS_IN_FLIGHT // max(1, context.width * context.height)))
 
 
 def _open_file(path: Path) -> BinaryIO:
