@@ -1,0 +1,159 @@
+"""A training run small enough for a test: same seed, same weights; a resumed run equals an unbroken one."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from dfd.cropping import crop_face
+from dfd.errors import ConfigurationError
+from dfd.manifest import Layout
+from dfd.preprocessing import to_model_input
+from dfd.types import BoundingBox, FaceDetection, FloatArray, ImageU8
+from dfd_train.backbone import build_b0, load_imagenet
+from dfd_train.batches import TrainingBatches
+from dfd_train.datasets import Clip
+from dfd_train.export import ONNX_NAME, ParityError, export, file_hashes
+from dfd_train.imagenet import read_lite0
+from dfd_train.recipe import CONTRACT_V1, Recipe
+from dfd_train.store import WIDE_MARGIN, WIDE_PX, ClipCrops, wide_detection
+from dfd_train.train import score, train
+
+TINY = Recipe(epochs=2, steps_per_epoch=2, batch_size=16)
+
+
+def make_clip(number: int, *, is_fake: bool, source: str = "s") -> tuple[Clip, ClipCrops]:
+    rng = np.random.default_rng(number)
+    wide = rng.integers(0, 256, (3, WIDE_PX, WIDE_PX, 3), dtype=np.uint8)
+    exact = rng.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    points = rng.uniform(0.3, 0.7, (3, 468, 2)).astype(np.float32) * WIDE_PX
+    clip = Clip(str(number), Path(), is_fake, "swap" if is_fake else "real", "m", source, "p", "train", str(number))
+    return clip, ClipCrops(exact, wide, wide[:, ::-1].copy(), points, 3)
+
+
+CLIPS = [make_clip(number, is_fake=number < 3) for number in range(10)]
+
+
+def test_a_batch_depends_on_seed_epoch_and_number_alone() -> None:
+    batches = TrainingBatches(CLIPS, TINY)
+    first, labels = batches[1]
+    assert np.array_equal(first, TrainingBatches(CLIPS, TINY)[1][0])
+    assert not np.array_equal(first, batches[0][0])
+    assert not np.array_equal(first, TrainingBatches(CLIPS, replace(TINY, seed=2))[1][0])
+    batches.on_epoch_end()
+    assert np.array_equal(batches[1][0], TrainingBatches(CLIPS, TINY, first_epoch=1)[1][0])
+    assert first.shape == (16, 64, 64, 3)
+    assert labels.shape == (16, 1)
+    assert 0.0 <= first.min() < first.max() <= 1.0
+
+
+def test_classes_are_even_although_clips_are_not() -> None:
+    labels = np.concatenate([TrainingBatches(CLIPS, TINY)[index][1] for index in range(2)])
+    many = np.concatenate([TrainingBatches(CLIPS, replace(TINY, seed=seed))[0][1] for seed in range(12)])
+    assert set(np.unique(labels)) == {0.0, 1.0}
+    assert abs(many.mean() - 0.5) < 0.12
+
+
+def test_large_sources_are_damped() -> None:
+    clips = [make_clip(n, is_fake=True, source="large" if n < 90 else "small") for n in range(100)]
+    clips += [make_clip(n, is_fake=False, source=f"real{n}") for n in range(100, 104)]
+    batches = TrainingBatches(clips, TINY)
+    weights = batches._source_weights()
+    numbers = batches._balanced
+    share = {
+        source: sum(w for w, n in zip(weights, numbers, strict=True) if clips[n][0].source == source)
+        for source in ("large", "small")
+    }
+    assert share["large"] / share["small"] == pytest.approx(3.0)
+    assert sum(share.values()) == pytest.approx(0.5)
+
+
+def test_training_and_serving_cut_the_same_tensor() -> None:
+    """The training crop of an unjittered face is bit for bit what serving cuts from the same picture."""
+    picture = np.random.default_rng(0).integers(0, 256, (WIDE_PX, WIDE_PX, 3), dtype=np.uint8)
+    side = WIDE_PX / (1 + 2 * WIDE_MARGIN)
+    low, high = (WIDE_PX - side) / 2, (WIDE_PX + side) / 2
+    served = crop_face(picture, FaceDetection(BoundingBox(low, low, high, high), 0.9), CONTRACT_V1)
+    trained = crop_face(picture, wide_detection((0.0, 0.0), 1.0, 0.0), CONTRACT_V1)
+    assert np.array_equal(to_model_input([served], CONTRACT_V1), to_model_input([trained], CONTRACT_V1))
+
+
+def test_the_warm_start_is_read_whole() -> None:
+    arrays = read_lite0()
+    assert arrays["_conv_stem.weight"].shape == (32, 3, 3, 3)
+    assert arrays["_fc.weight"].shape == (1000, 1280)
+    assert arrays["_conv_stem.weight"][0, 0].ravel()[:3] == pytest.approx([-1.1103, -1.3088, -0.0102], abs=1e-4)
+    model = build_b0(64, 0.0)
+    load_imagenet(model)
+    kernel = model.get_layer("stem_conv").get_weights()[0]
+    assert np.array_equal(kernel[1, 2, 0, 5], arrays["_conv_stem.weight"][5, 0, 1, 2])
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> keras.Model:
+    return train(CLIPS, TINY, tmp_path_factory.mktemp("unbroken"), progress=False)
+
+
+def crops_of_all() -> ImageU8:
+    return np.concatenate([crops.exact for _, crops in CLIPS])
+
+
+def probes() -> FloatArray:
+    return to_model_input(list(crops_of_all()), CONTRACT_V1)
+
+
+class PowerCut(TrainingBatches):
+    """Fails in the second epoch."""
+
+    def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
+        if self._epoch == 1:
+            raise OSError("power cut")
+        return super().__getitem__(index)
+
+
+def test_a_resumed_run_equals_an_unbroken_one(
+    unbroken: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dfd_train.train.TrainingBatches", PowerCut)
+    with pytest.raises(OSError, match="power cut"):
+        train(CLIPS, TINY, tmp_path, progress=False)
+    assert json.loads((tmp_path / "epochs_done.json").read_text()) == 1
+    monkeypatch.undo()
+    resumed = train(CLIPS, TINY, tmp_path, progress=False)
+    for one, other in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_another_seed_gives_another_model(unbroken: keras.Model, tmp_path: Path) -> None:
+    other = train(CLIPS, replace(TINY, seed=2, epochs=1), tmp_path, progress=False)
+    assert not np.allclose(score(unbroken, crops_of_all(), TINY), score(other, crops_of_all(), TINY), atol=1e-3)
+
+
+def test_a_folder_with_another_recipe_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_text("{}")
+    with pytest.raises(ConfigurationError, match="another recipe"):
+        train(CLIPS, TINY, tmp_path, progress=False)
+
+
+def test_the_three_forms_agree(unbroken: keras.Model, tmp_path: Path) -> None:
+    worst = export(unbroken, tmp_path, probes())
+    assert 0 <= worst < 1e-3
+    session = ort.InferenceSession(str(tmp_path / ONNX_NAME), providers=["CPUExecutionProvider"])
+    (answer,) = session.run(None, {session.get_inputs()[0].name: probes()})
+    assert answer.shape == (30, 1)
+    assert {"saved_model.pb", ONNX_NAME} <= file_hashes(tmp_path).keys()
+
+
+def test_probes_that_prove_nothing_are_refused(unbroken: keras.Model, tmp_path: Path) -> None:
+    same = np.repeat(probes()[:1], 4, axis=0)
+    with pytest.raises(ParityError, match="same answer"):
+        export(unbroken, tmp_path, same)
+
+
+def test_the_contract_is_the_classic_one() -> None:
+    assert (CONTRACT_V1.size_px, CONTRACT_V1.layout) == (64, Layout.NHWC)
+    assert (CONTRACT_V1.value_min, CONTRACT_V1.value_max) == (0.0, 1.0)
