@@ -19,10 +19,10 @@ _NOISE = 1e-3  # variance of luma below which contrast is taken for noise: a sta
 class QualityLimits:
     """From where on a face is too weak to be judged.
 
-    Measured with BlazeFace and a margin of 0.15 on 283 real clips (median of each; docs/decisions/0003-faces.md): none
-    trips a limit. Lowest, 2nd and 50th percentile were 40, 73 and 147 px of size, 0.11, 0.19 and 0.41 of brightness,
-    0.09, 0.13 and 0.32 of sharpness. At a tenth of their light 96 % are too dark; shrunk to faces of 24 px and enlarged
-    again 64 %, of 16 px or blurred by 3 % of the face all are too blurry.
+    Chosen on 265 real clips with BlazeFace and a margin of 0.15 (median of each; docs/decisions/0003-faces.md): none
+    trips a limit. Lowest, 2nd and 50th percentile are 68, 86 and 147 px of size, 0.11, 0.18 and 0.41 of brightness,
+    0.10, 0.15 and 0.33 of sharpness. At a tenth of their light 96 % are too dark; shrunk to faces of 24 px and enlarged
+    again 60 %, of 16 px or blurred by 3 % of the face over 99 % are too blurry.
 
     Attributes:
         min_face_side_px: smallest face box, longer side, in pixels of the source.
