@@ -64,7 +64,9 @@ def write_video(
     rotation_deg: int = 0,
     pixel_aspect: Fraction | None = None,
     colour: tuple[int, int, int, int] | None = None,
+    untagged: bool = False,
     audio: bool = False,
+    audio_s: float | None = None,
     cover: bool = False,
     container_format: str | None = None,
     container_options: Mapping[str, str] | None = None,
@@ -85,7 +87,9 @@ def write_video(
         rotation_deg: clockwise rotation that players are told to apply; 0 writes no display matrix.
         pixel_aspect: width of a pixel over its height.
         colour: colour space, range, transfer and primaries as in ITU-T H.273, to tag and to convert with.
+        untagged: convert with `colour` without writing it into the file.
         audio: add a silent sound track.
+        audio_s: length of the sound track; that of the video where None.
         cover: add a cover picture, as the first stream, that is no film.
         container_format: FFmpeg's name of the container format.
         container_options: options of the container's writer.
@@ -96,25 +100,26 @@ def write_video(
     """
     moments = [float(number / Fraction(fps)) for number in range(frames)] if times_s is None else list(times_s)
     with av.open(str(path), "w", format=container_format, options=dict(container_options or {})) as output:
-        if cover:
-            _add_cover(output, size)
+        cover_stream = _add_cover_stream(output, size) if cover else None
         stream = _add_stream(output, codec, Fraction(fps), size, {**_QUIET.get(codec, {}), **(options or {})})
         stream.pix_fmt = pixel_format or (stream.codec.video_formats or [stream.format])[0].name
         if pixel_aspect is not None:
             stream.codec_context.sample_aspect_ratio = pixel_aspect
         if rotation_deg:
             stream.set_display_rotation(-rotation_deg)
-        if colour is not None:
+        if colour is not None and not untagged:
             _tag(stream, colour)
         sound = output.add_stream("aac", rate=_AUDIO_RATE_HZ) if audio else None
+        if cover_stream is not None:
+            _write_cover(output, cover_stream)
         for number, moment in enumerate(moments):
-            frame = _frame(paint(number, size), stream.pix_fmt, colour)
+            frame = _frame(paint(number, size), stream.pix_fmt, colour, tagged=not untagged)
             frame.pts = round((moment + start_s) * TICKS_PER_S)
             frame.time_base = Fraction(1, TICKS_PER_S)
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
         if sound is not None:
-            _write_silence(output, sound, moments[-1])
+            _write_silence(output, sound, moments[-1] if audio_s is None else audio_s)
     return path
 
 
@@ -156,15 +161,19 @@ def _add_stream(
     return stream
 
 
-def _add_cover(output: OutputContainer, size: tuple[int, int]) -> None:
+def _add_cover_stream(output: OutputContainer, size: tuple[int, int]) -> VideoStream:
     stream = output.add_stream("png", rate=1)
     assert isinstance(stream, VideoStream)
     stream.width, stream.height = 4 * size[0], 4 * size[1]
     stream.pix_fmt = "rgb24"
     stream.disposition = Disposition.attached_pic
-    picture = paint_flat(0, 0, 255)(0, (stream.width, stream.height))
-    frame = VideoFrame.from_ndarray(picture, format="rgb24")
+    return stream
+
+
+def _write_cover(output: OutputContainer, stream: VideoStream) -> None:
+    frame = VideoFrame.from_ndarray(paint_flat(0, 0, 255)(0, (stream.width, stream.height)), format="rgb24")
     frame.pts = 0
+    frame.time_base = Fraction(1, 1)
     output.mux(stream.encode(frame))
     output.mux(stream.encode())
 
@@ -174,7 +183,9 @@ def _tag(stream: VideoStream, colour: tuple[int, int, int, int]) -> None:
     context.colorspace, context.color_range, context.color_trc, context.color_primaries = colour
 
 
-def _frame(image: ImageU8, pixel_format: str | None, colour: tuple[int, int, int, int] | None) -> VideoFrame:
+def _frame(
+    image: ImageU8, pixel_format: str | None, colour: tuple[int, int, int, int] | None, *, tagged: bool
+) -> VideoFrame:
     frame = VideoFrame.from_ndarray(image, format="rgb24")
     if pixel_format == "rgb24":
         return frame
@@ -182,7 +193,8 @@ def _frame(image: ImageU8, pixel_format: str | None, colour: tuple[int, int, int
         return frame.reformat(format=pixel_format)
     space = {5: 5, 6: 5, 1: 1, 9: 9}[colour[0]]
     converted = frame.reformat(format=pixel_format, dst_colorspace=space, dst_color_range=colour[1])
-    converted.colorspace, converted.color_range, converted.color_trc, converted.color_primaries = colour
+    tags = colour if tagged else (2, 0, 2, 2)
+    converted.colorspace, converted.color_range, converted.color_trc, converted.color_primaries = tags
     return converted
 
 

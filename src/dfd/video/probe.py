@@ -1,5 +1,6 @@
 """What a video is, found from its container, its first packets and its first frame."""
 
+import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -18,6 +19,8 @@ _HEAD_PACKETS = 48
 _MOST_PACKETS_TO_FIRST_FRAME = 2000
 _MOST_BYTES_TO_COUNT = 64 * 1024 * 1024
 _HIGHEST_RATE_HZ = 1000
+_FAR_AHEAD_S = 1e8
+_DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class _Head:
 
     first: VideoFrame
     is_single: bool
+    is_still: bool
     has_times: bool
 
 
@@ -55,13 +59,26 @@ def probe(reader: StreamReader, limits: MediaLimits) -> Probe:
         UnreadableVideo: not one frame can be decoded.
         MediaTooLarge: it lasts too long.
     """
-    stream = reader.stream
     duration_s = _stated_duration_s(reader)
     if duration_s is not None:
         limits.check_duration(reader.name, duration_s)
     head = _read_head(reader)
     limits.check_size(reader.name, head.first.width, head.first.height)
-    clock = Clock(head.first.pts if head.first.pts is not None else 0, float(stream.time_base or Fraction(1, 1000)))
+    found = _stated(reader, head, duration_s)
+    if head.is_still:
+        return found
+    info = found.info
+    if duration_s is None or (info.frame_count is None and reader.container.size <= _MOST_BYTES_TO_COUNT):
+        info = _counted(reader, found)
+    elif "mov" in info.container:
+        info = replace(info, duration_s=max(duration_s, _end_s(reader, found.clock)))
+    limits.check_duration(reader.name, info.duration_s)
+    return replace(found, info=info)
+
+
+def _stated(reader: StreamReader, head: _Head, duration_s: float | None) -> Probe:
+    """What the container and the first frame say."""
+    stream = reader.stream
     kind_of = kind_reader(
         stream.codec.canonical_name,
         intra_only=stream.codec.intra_only,
@@ -69,42 +86,50 @@ def probe(reader: StreamReader, limits: MediaLimits) -> Probe:
         extradata=stream.codec_context.extradata,
     )
     geometry = Geometry.of(head.first, stream.sample_aspect_ratio, Orientation.of(head.first))
-    still = head.is_single and _is_picture(reader)
-    found = Probe(
+    return Probe(
         info=VideoInfo(
             width_px=geometry.upright_px[0],
             height_px=geometry.upright_px[1],
             rotation_deg=geometry.orientation.rotation_deg,
-            frame_rate_hz=None if still else _stated_rate(stream),
+            frame_rate_hz=None if head.is_still else _stated_rate(stream),
             frame_count=1 if head.is_single else (stream.frames or None),
-            duration_s=0.0 if still else duration_s or 0.0,
+            duration_s=0.0 if head.is_still else duration_s or 0.0,
             codec=stream.codec.canonical_name,
             container=reader.container.format.name,
         ),
-        clock=clock,
+        clock=Clock(head.first.pts or 0, float(stream.time_base or Fraction(1, 1000))),
         pixel_aspect=stream.sample_aspect_ratio,
         kind_of=kind_of if head.has_times and head.first.pts is not None else None,
         only_frame=head.first if head.is_single else None,
     )
-    countable = found.info.frame_count is None and reader.container.size <= _MOST_BYTES_TO_COUNT
-    if still or not (duration_s is None or countable):
-        return found
-    return replace(found, info=_counted(reader, found, duration_s, limits))
 
 
-def _counted(reader: StreamReader, found: Probe, duration_s: float | None, limits: MediaLimits) -> VideoInfo:
-    """The information with what the container does not state, got by reading all packets without decoding them."""
-    rate = found.info.frame_rate_hz
+def _counted(reader: StreamReader, found: Probe) -> VideoInfo:
+    """The information with frame count and duration, got by reading all packets without decoding them."""
     reader.rewind()
     count, end = 0, found.clock.origin
     while (packet := reader.next_packet()) is not None:
         count += 1
         if packet.pts is not None:
             end = max(end, packet.pts + (packet.duration or 0))
-    if duration_s is None:
-        duration_s = found.clock.seconds(end) or (float(count / rate) if rate else 0.0)
-        limits.check_duration(reader.name, duration_s)
+    rate = found.info.frame_rate_hz
+    duration_s = max(found.info.duration_s, found.clock.seconds(end)) or (float(count / rate) if rate else 0.0)
     return replace(found.info, frame_count=count, duration_s=duration_s)
+
+
+def _end_s(reader: StreamReader, clock: Clock) -> float:
+    """When the last frame ends, read from the last packets; 0 where that fails or takes too much reading.
+
+    An MP4 file states the sum of its decoding steps, which at a variable rate can be seconds short.
+    """
+    if not reader.seek(clock.ticks(_FAR_AHEAD_S)):
+        return 0.0
+    end, left_bytes = clock.origin, _MOST_BYTES_TO_COUNT
+    while left_bytes > 0 and (packet := reader.next_packet()) is not None:
+        left_bytes -= packet.size
+        if packet.pts is not None:
+            end = max(end, packet.pts + (packet.duration or 0))
+    return 0.0 if reader.damaged or left_bytes <= 0 else clock.seconds(end)
 
 
 def _read_head(reader: StreamReader) -> _Head:
@@ -123,7 +148,8 @@ def _read_head(reader: StreamReader) -> _Head:
             break
     if first is None:
         raise UnreadableVideo(f"{reader.name}: not one frame of it can be decoded; it is damaged or cut off")
-    return _Head(first, is_single=packets == 1, has_times=has_times)
+    single = packets == 1
+    return _Head(first, is_single=single, is_still=single and _is_picture(reader), has_times=has_times)
 
 
 def _first_of(reader: StreamReader, packet: VideoPacket | None) -> VideoFrame | None:
@@ -143,6 +169,10 @@ def _stated_duration_s(reader: StreamReader) -> float | None:
     stream = reader.stream
     if stream.duration is not None and stream.duration > 0 and stream.time_base:
         return float(stream.duration * stream.time_base)
+    tag = _DURATION_TAG.fullmatch(stream.metadata.get("DURATION", ""))  # Matroska's, of the stream alone
+    if tag is not None:
+        hours, minutes, seconds = tag.groups()
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     duration = reader.container.duration
     return duration / 1e6 if duration is not None and duration > 0 else None
 

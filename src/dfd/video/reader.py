@@ -1,8 +1,9 @@
 """A container and its decoder, opened so that nothing but the one file is ever read."""
 
 import os
+from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import av
 from av.container import InputContainer
@@ -116,7 +117,7 @@ class StreamReader:
         self._container.close()
         self._file.close()
 
-    def _open(self) -> tuple[BinaryIO, InputContainer]:
+    def _open(self) -> tuple[FileIO, InputContainer]:
         file = _open_file(self._path)
         try:
             container = self._open_container(file)
@@ -133,7 +134,7 @@ class StreamReader:
         self._packets = container.demux(self.stream)
         return file, container
 
-    def _open_container(self, file: BinaryIO) -> InputContainer:
+    def _open_container(self, file: FileIO) -> InputContainer:
         try:
             return av.open(
                 file,
@@ -174,8 +175,8 @@ class StreamReader:
         context.thread_count = max(1, min(wanted, _PIXELS_IN_FLIGHT // max(1, context.width * context.height)))
 
 
-def _open_file(path: Path) -> BinaryIO:
-    """Open for reading; FFmpeg gets the open file, so that no name is ever taken for a protocol or a pattern."""
+def _open_file(path: Path) -> FileIO:
+    """Open for reading, without the name: FFmpeg would take some names for a protocol, a format or a pattern."""
     if not path.exists():
         raise MediaNotFound(f"{path.name}: there is no such file")
     if not path.is_file():
@@ -183,7 +184,7 @@ def _open_file(path: Path) -> BinaryIO:
     try:
         if path.stat().st_size == 0:
             raise UnreadableVideo(f"{path.name} is empty; copy or upload it again")
-        return path.open("rb", buffering=0)
+        return FileIO(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         raise UnreadableVideo(f"{path.name} cannot be opened: {error.strerror}") from error
 
