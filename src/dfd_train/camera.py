@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 
-from dfd.types import ImageU8
+from dfd.types import FloatArray, ImageU8
 
 
 def reencode(frames: Sequence[ImageU8], crf: int, shrink: float) -> list[ImageU8]:
@@ -28,14 +28,14 @@ def reencode(frames: Sequence[ImageU8], crf: int, shrink: float) -> list[ImageU8
     with av.open(buffer, "w", format="matroska") as out:
         stream = out.add_stream("libx264", rate=Fraction(25), options={"crf": str(crf), "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = inner[0], inner[1], "yuv420p"
+        stream.codec_context.thread_count = 1  # what x264 writes depends on its number of threads
         for image in frames:
-            picture = av.VideoFrame.from_ndarray(cv2.resize(image, inner, interpolation=cv2.INTER_AREA), "rgb24")
-            out.mux(stream.encode(picture))
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(_resized(image, inner, cv2.INTER_AREA), "rgb24")))
         out.mux(stream.encode())
     buffer.seek(0)
-    with av.open(buffer) as back:
-        decoded = [frame.to_ndarray(format="rgb24") for frame in back.decode(video=0)]
-    return [np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)) for image in decoded]
+    with av.open(buffer, "r") as back:
+        decoded = [np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8) for frame in back.decode(video=0)]
+    return [_resized(image, (width, height), cv2.INTER_LINEAR) for image in decoded]
 
 
 def degrade(image: ImageU8, rng: np.random.Generator) -> ImageU8:
@@ -51,26 +51,30 @@ def degrade(image: ImageU8, rng: np.random.Generator) -> ImageU8:
         factor = rng.uniform(0.45, 0.95)
         small = (max(8, round(width * factor)), max(8, round(height * factor)))
         back = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA]))
-        picture = cv2.resize(
-            cv2.resize(picture, small, interpolation=cv2.INTER_AREA), (width, height), interpolation=back
-        )
+        picture = _resized(_resized(picture, small, cv2.INTER_AREA), (width, height), back)
     if rng.random() < 0.1:
-        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.3))
-    values = picture.astype(np.float32)
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.3)), dtype=np.uint8)
+    values: FloatArray = picture.astype(np.float32)
     if rng.random() < 0.5:
-        values = (values - 127.5) * rng.uniform(0.75, 1.25) + 127.5 + rng.uniform(-25, 25)
+        values = (values - np.float32(127.5)) * rng.uniform(0.75, 1.25) + 127.5 + rng.uniform(-25, 25)
     if rng.random() < 0.4:
         values += rng.uniform(-15, 15, 3).astype(np.float32)
     if rng.random() < 0.3:
         grey = values.mean(axis=2, keepdims=True)
         values = grey + (values - grey) * rng.uniform(0.2, 1.4)
     if rng.random() < 0.08:
-        values = 255 * (np.clip(values, 0, 255) / 255) ** rng.uniform(1.3, 2.0)
+        gamma = rng.uniform(1.3, 2.0)
+        values = np.asarray(255 * (np.clip(values, 0, 255) / 255) ** gamma, dtype=np.float32)
     if rng.random() < 0.3:
         values += rng.normal(0, rng.uniform(1, 6), values.shape).astype(np.float32)
     picture = np.clip(values, 0, 255).astype(np.uint8)
     if rng.random() < 0.5:
         quality = int(rng.integers(35, 98))
         _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)[..., ::-1]
     return np.ascontiguousarray(picture)
+
+
+def _resized(image: ImageU8, size: tuple[int, int], interpolation: int) -> ImageU8:
+    """Scaled to (width, height)."""
+    return np.asarray(cv2.resize(image, size, interpolation=interpolation), dtype=np.uint8)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from dfd.video.pyav import PyAvOpener
 from tests.fakes import FakeBackend, FakeDetector, FakeVideoOpener, make_manifest
 from tests.onnx_models import write_registry
 
@@ -27,6 +26,7 @@ from dfd.pipeline import AnalysisOptions
 from dfd.settings import Settings, load_settings
 from dfd.types import Verdict
 from dfd.video.limits import MediaLimits
+from dfd.video.pyav import PyAvOpener
 
 
 @pytest.fixture(autouse=True)
