@@ -20,7 +20,7 @@ from dfd.video.pyav import PyAvOpener
 
 SIZE = (128, 96)
 WORKING_SIDE_PX = 112
-CODEC_NAMES = {"libx264": "h264", "libx265": "hevc", "libvpx": "vp8", "libvpx-vp9": "vp9"}
+CODEC_NAMES = {"libx264": "h264", "libx265": "hevc", "libvpx": "vp8", "libvpx-vp9": "vp9", "libsvtav1": "av1"}
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ CLIPS = [
     Clip("vp9", ".webm", codec="libvpx-vp9", options={"deadline": "realtime", "cpu-used": "8", "g": "20"}, frames=60),
     Clip("vp9_alt_refs", ".webm", codec="libvpx-vp9", options={"cpu-used": "5", "g": "40"}, frames=50),
     Clip("vp8", ".webm", codec="libvpx", options={"auto-alt-ref": "1", "cpu-used": "5", "g": "20"}, frames=50),
+    Clip("av1", ".mkv", codec="libsvtav1", options={"preset": "12", "g": "20"}, frames=50),
     Clip("mpeg4", codec="mpeg4", options={"bf": "2", "g": "12"}),
     Clip("mpeg2", ".ts", codec="mpeg2video", options={"bf": "2", "g": "12"}, fps=25),
     Clip("mjpeg", ".mov", codec="mjpeg", frames=40),
