@@ -1,5 +1,7 @@
 """How stored pixels become pictures: colours, dynamic range, orientation, size, transparency."""
 
+import struct
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import numpy as np
 import pytest
 from tests.looking import look, mean_colour
 from tests.synthetic_video import paint_flat, paint_number, read_number, write_picture, write_video
+
+from dfd.types import ImageU8
 
 
 @pytest.mark.parametrize("rotation_deg", [0, 90, 180, 270])
@@ -156,3 +160,29 @@ def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
 
     assert frames[0].image[5, 5].tolist() == [255, 255, 255]
     assert frames[0].image[5, 35].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [
+        (2, lambda stored: stored[:, ::-1]),
+        (3, lambda stored: stored[::-1, ::-1]),
+        (5, lambda stored: stored.transpose(1, 0, 2)),
+        (6, lambda stored: np.rot90(stored, -1)),
+        (8, lambda stored: np.rot90(stored, 1)),
+    ],
+    ids=["mirrored", "upside down", "transposed", "turned right", "turned left"],
+)
+def test_photographs_are_turned_as_their_exif_says(
+    tmp_path: Path, orientation: int, turned: Callable[[ImageU8], ImageU8]
+) -> None:
+    stored = np.full((80, 120, 3), 40, dtype=np.uint8)
+    stored[:40, :60] = 220
+    path = write_picture(tmp_path / "face.jpg", stored, "mjpeg", "yuvj444p")
+    tiff = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)  # one entry: the orientation
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(tiff) + 8) + b"Exif\0\0" + tiff + data[2:])
+
+    _, frames, _ = look(path)
+
+    assert np.abs(frames[0].image.astype(int) - turned(stored)).mean() < 3

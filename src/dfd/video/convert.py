@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from av.filter import Graph
 from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
@@ -28,6 +29,9 @@ _MATRICES = {
     10: Colorspace.BT2020,
 }
 """From FFmpeg's AVColorSpace (ITU-T H.273, table 4) to the scaler's matrices."""
+
+_UNNAMED_SIDE_DATA = range(28, 32)
+"""FFmpeg 8's AVFrameSideDataType from LCEVC to EXIF."""
 
 _WIDEST_PIXEL = 8
 _ALPHA_OR_PALETTE = ("pal8", "rgba", "bgra", "argb", "abgr", "ya8", "ya16", "yuva", "gbra")
@@ -57,8 +61,8 @@ class Orientation:
         thumbnail = VideoReformatter().reformat(frame, 16, 16, "gray", interpolation=Interpolation.POINT, threads=1)
         try:
             side_data = thumbnail.side_data.get("DISPLAYMATRIX")
-        except ValueError:  # side data of a kind that PyAV has no name for
-            return _ROTATED[round(-frame.rotation / 90) % 4]
+        except ValueError:  # there is some of a kind that PyAV cannot name
+            side_data = _without_unnamed_side_data(thumbnail).side_data.get("DISPLAYMATRIX")
         if not isinstance(side_data, SideData):
             return cls()
         a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(side_data), dtype=np.int32, count=5))
@@ -84,13 +88,14 @@ class Orientation:
         return np.ascontiguousarray(image)
 
 
-_ROTATED = (
-    Orientation(),
-    Orientation(transpose=True, mirror_x=True),
-    Orientation(mirror_x=True, mirror_y=True),
-    Orientation(transpose=True, mirror_y=True),
-)
-"""Orientations that turn by 0, 90, 180 and 270 degrees clockwise."""
+def _without_unnamed_side_data(frame: VideoFrame) -> VideoFrame:
+    """The frame without side data of the kinds that PyAV has no names for, such as a photograph's EXIF block."""
+    graph = Graph()
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1))
+    chain = [graph.add("sidedata", f"mode=delete:type={kind}") for kind in _UNNAMED_SIDE_DATA]
+    graph.link_nodes(source, *chain, graph.add("buffersink")).configure()
+    graph.vpush(frame)
+    return graph.vpull()
 
 
 @dataclass(frozen=True, slots=True)
