@@ -23,7 +23,7 @@ def about() -> None:
 def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     data: Annotated[Path, typer.Option(envvar="DFD_DATA_DIR", help="Folder that holds 'clips'.")],
     out: Annotated[Path, typer.Option(help="Version folder to write, <name>/<version>.")],
-    work: Annotated[Path, typer.Option(help="Folder for the crop store and checkpoints.")] = Path("work"),
+    work: Annotated[Path, typer.Option(help="Folder for the crop store and checkpoints.")] = Path("training"),
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="Passes.")] = _DEFAULTS.epochs,
     steps: Annotated[int, typer.Option(min=1, help="Batches an epoch.")] = _DEFAULTS.steps_per_epoch,
