@@ -77,7 +77,8 @@ def write_card(folder: Path, manifest: ModelManifest, clips: Sequence[Clip], tes
         _figures(manifest.metrics["cross_validation"]),
         "### Test clips\n",
         f"{len(test)} whole clips as published, sharing no source with the training clips, judged once, by the shipped "
-        "model through the serving pipeline. So few clips make wide intervals.\n",
+        "model through the serving pipeline. So few clips make wide intervals. No weight, calibration "
+        "or threshold was chosen by them; some parameters of face detection and tracking were, among other clips.\n",
         _figures(manifest.metrics["test"]),
         "Keras, SavedModel and ONNX logits differ by at most "
         f"{manifest.metrics['parity_max_logit_difference']:.1e} on real crops.\n",

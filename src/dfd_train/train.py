@@ -66,7 +66,7 @@ def train(clips: Sequence[tuple[Clip, ClipCrops]], recipe: Recipe, run: Path, *,
     )
     model.optimizer.finalize_variable_values(model.trainable_variables)  # take the averaged weights
     model.save(run / _DONE)
-    return model
+    return keras.models.load_model(run / _DONE, compile=False)  # without the optimizer, which an export would carry
 
 
 def score(model: keras.Model, crops: ImageU8, recipe: Recipe) -> npt.NDArray[np.float32]:

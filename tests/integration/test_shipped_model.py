@@ -1,0 +1,73 @@
+"""The model in the box: whole, fed as the classic contract says, and alive on real faces."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from dfd.backends.onnx_runtime import OnnxRuntimeBackend
+from dfd.cropping import crop_face
+from dfd.faces.blazeface import BlazeFaceDetector
+from dfd.manifest import Layout, ModelManifest, Output
+from dfd.preprocessing import to_model_input
+from dfd.registry.directory import DirectoryRegistry, RegisteredModel
+from dfd.types import FloatArray
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def model() -> RegisteredModel:
+    """Loading verifies every hash."""
+    return DirectoryRegistry(ROOT / "models").load("deepfake", "1")
+
+
+@pytest.fixture(scope="module")
+def batch(model: RegisteredModel) -> FloatArray:
+    """Three faces of each sample clip."""
+    detector = BlazeFaceDetector()
+    crops = []
+    for path in sorted((ROOT / "samples").glob("*.mp4")):
+        with av.open(str(path)) as container:
+            for index, frame in enumerate(container.decode(video=0)):
+                if index % 50 == 0:
+                    image = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+                    crops.append(crop_face(image, detector.detect(image)[0], model.manifest.input))
+    return to_model_input(crops, model.manifest.input)
+
+
+def test_it_keeps_the_classic_contract(model: RegisteredModel, batch: FloatArray) -> None:
+    contract = model.manifest.input
+    assert (contract.size_px, contract.layout) == (64, Layout.NHWC)
+    assert (contract.value_min, contract.value_max) == (0.0, 1.0)
+    assert model.manifest.output is Output.FAKE_LOGIT
+    assert batch.shape[1:] == (64, 64, 3)
+    assert 0.0 <= batch.min() < batch.max() <= 1.0
+
+
+def test_it_tells_faces_apart(model: RegisteredModel, batch: FloatArray) -> None:
+    logits = OnnxRuntimeBackend(model.weights_path, model.manifest).predict(batch)
+    assert np.ptp(logits) > 0.1
+
+
+def test_values_scaled_twice_are_not_what_it_was_trained_on(model: RegisteredModel, batch: FloatArray) -> None:
+    """EfficientNet packages often scale inside: fed [0, 1] they then see black. This one must not."""
+    backend = OnnxRuntimeBackend(model.weights_path, model.manifest)
+    spread, spread_dimmed = np.ptp(backend.predict(batch)), np.ptp(backend.predict(batch / np.float32(255)))
+    assert spread > 2 * spread_dimmed
+
+
+def test_batches_do_not_change_answers(model: RegisteredModel, batch: FloatArray) -> None:
+    backend = OnnxRuntimeBackend(model.weights_path, model.manifest)
+    alone = np.concatenate([backend.predict(batch[index : index + 1]) for index in range(len(batch))])
+    assert backend.predict(batch) == pytest.approx(alone, abs=1e-4)
+
+
+def test_its_figures_are_stated(model: RegisteredModel) -> None:
+    card = (model.weights_path.parent / "MODEL_CARD.md").read_text(encoding="utf-8")
+    figures = ModelManifest.read(model.weights_path.parent / "manifest.json").metrics
+    for part in ("cross_validation", "test"):
+        estimate = figures[part]["video"]["auc"]
+        assert 0 <= estimate["low"] <= estimate["value"] <= estimate["high"] <= 1
+        assert f"{estimate['value']:.3f}" in card
