@@ -21,6 +21,7 @@ from dfd_train.store import ClipCrops
 
 _STATE = "state.keras"
 _RECIPE = "recipe.json"
+_PROGRESS = "progress.json"
 _DONE = "model.keras"
 
 
@@ -45,14 +46,13 @@ def train(clips: Sequence[tuple[Clip, ClipCrops]], recipe: Recipe, run: Path, *,
         return keras.models.load_model(run / _DONE, compile=False)
     keras.utils.set_random_seed(recipe.seed)
     keras.mixed_precision.set_global_policy("mixed_float16" if recipe.mixed_precision else "float32")
-    epoch_file = run / "epochs_done.json"
-    first = int(json.loads(epoch_file.read_text())) if epoch_file.exists() else 0
-    model = keras.models.load_model(run / _STATE) if first else _new_model(recipe)
+    first, model = _resume(run, recipe) if (run / _PROGRESS).exists() else (0, _new_model(recipe))
 
     def keep(epoch: int, logs: Any = None) -> None:
         model.save(run / "state.partial.keras")
         (run / "state.partial.keras").rename(run / _STATE)
-        epoch_file.write_text(json.dumps(epoch + 1))
+        seed = np.asarray(model.get_layer("dropout").seed_generator.state).tolist()
+        (run / _PROGRESS).write_text(json.dumps({"epochs_done": epoch + 1, "dropout_seed": seed}))
         with (run / "history.jsonl").open("a") as history:
             history.write(json.dumps({"epoch": epoch, **{k: float(v) for k, v in (logs or {}).items()}}) + "\n")
 
@@ -75,6 +75,23 @@ def score(model: keras.Model, crops: ImageU8, recipe: Recipe) -> npt.NDArray[np.
         return np.empty(0, np.float32)
     batch = to_model_input(list(crops), recipe.contract)
     return np.asarray(model.predict(batch, batch_size=64, verbose=0), dtype=np.float32)[:, 0]
+
+
+def _resume(run: Path, recipe: Recipe) -> tuple[int, keras.Model]:
+    """Epochs done, and the model as it was then.
+
+    The state is copied into a new model: what Keras loads has forgotten which variables are not to decay, and where
+    dropout's random numbers stand.
+    """
+    progress = json.loads((run / _PROGRESS).read_text())
+    saved = keras.models.load_model(run / _STATE)
+    model = _new_model(recipe)
+    model.set_weights(saved.get_weights())
+    model.optimizer.build(model.trainable_variables)
+    for variable, value in zip(model.optimizer.variables, saved.optimizer.variables, strict=True):
+        variable.assign(value)
+    model.get_layer("dropout").seed_generator.state.assign(progress["dropout_seed"])
+    return progress["epochs_done"], model
 
 
 def _new_model(recipe: Recipe) -> keras.Model:

@@ -23,7 +23,7 @@ from dfd_train.recipe import CONTRACT_V1, Recipe
 from dfd_train.store import WIDE_MARGIN, WIDE_PX, ClipCrops, wide_detection
 from dfd_train.train import score, train
 
-TINY = Recipe(epochs=2, steps_per_epoch=2, batch_size=16)
+TINY = Recipe(epochs=3, steps_per_epoch=2, batch_size=16)
 
 
 def make_clip(number: int, *, is_fake: bool, source: str = "s") -> tuple[Clip, ClipCrops]:
@@ -107,10 +107,10 @@ def probes() -> FloatArray:
 
 
 class PowerCut(TrainingBatches):
-    """Fails in the second epoch."""
+    """Fails on the third epoch's batches, which Keras asks for while the second epoch ends."""
 
     def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
-        if self._epoch == 1:
+        if self._epoch == 2:
             raise OSError("power cut")
         return super().__getitem__(index)
 
@@ -119,9 +119,9 @@ def test_a_resumed_run_equals_an_unbroken_one(
     unbroken: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dfd_train.train.TrainingBatches", PowerCut)
-    with pytest.raises(OSError, match="power cut"):
+    with pytest.raises(Exception, match="power cut"):  # TensorFlow wraps it in an error of its own
         train(CLIPS, TINY, tmp_path, progress=False)
-    assert json.loads((tmp_path / "epochs_done.json").read_text()) == 1
+    assert json.loads((tmp_path / "progress.json").read_text())["epochs_done"] == 1
     monkeypatch.undo()
     resumed = train(CLIPS, TINY, tmp_path, progress=False)
     for one, other in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
