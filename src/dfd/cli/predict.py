@@ -1,9 +1,13 @@
 """``dfd predict``: analyse files one after the other; one bad file does not stop the rest."""
 
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
+from types import FrameType
 
 from dfd.bootstrap import analysis_options, build_analyzer
 from dfd.cli.exits import ExitCode, exit_code_of, show_trace
@@ -63,16 +67,41 @@ def predict(request: Request) -> ExitCode:
             return exit_code_of(error)
         codes = set()
         try:
-            for item in inputs:
-                bar.start(item.path)
-                outcome = _analyse(item, lambda path: analyzer.analyze(path, options, bar.frames), request.debug)
-                bar.finish()
-                writer.add(outcome)
-                codes.add(_exit_code(outcome, request.fail_on))
+            with _remembered_interrupt() as check:
+                for item in inputs:
+                    bar.start(item.path)
+                    outcome = _analyse(item, lambda path: analyzer.analyze(path, options, bar.frames), request.debug)
+                    check()
+                    bar.finish()
+                    writer.add(outcome)
+                    codes.add(_exit_code(outcome, request.fail_on))
         finally:  # an interrupted run still shows what it has
             bar.stop()
             writer.close()
     return next((code for code in SEVERITY if code in codes), ExitCode.DONE)
+
+
+@contextmanager
+def _remembered_interrupt() -> Iterator[Callable[[], None]]:
+    """Give a check that raises once an interrupt has come.
+
+    Python raises it wherever the main thread is; inside a callback of a C library it is lost, or passes for damage.
+    """
+    seen = Event()
+
+    def note(_signal: int, _frame: FrameType | None) -> None:
+        seen.set()
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if seen.is_set():
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _settings(request: Request) -> Settings:
