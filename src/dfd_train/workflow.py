@@ -24,7 +24,7 @@ from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
 from dfd_train import calibrate
 from dfd_train.card import write_card
-from dfd_train.datasets import Clip, check_present, read_face_clips, read_whole_clips
+from dfd_train.datasets import Clip, check_present, read_face_clips, read_whole_clips, require_both_classes
 from dfd_train.evaluate import ClipResult, analyse, summarise
 from dfd_train.export import ONNX_NAME, export, file_hashes, write_manifest
 from dfd_train.recipe import Recipe
@@ -101,6 +101,8 @@ def _clips(plan: Plan) -> tuple[list[Clip], list[Clip]]:
     check_disjoint(clips, test)
     if plan.limit:
         clips = clips[:: max(1, len(clips) // plan.limit)]
+    require_both_classes(clips, "training")
+    require_both_classes(test, "testing")
     check_present([*clips, *test])
     return clips, test
 
@@ -115,6 +117,7 @@ def _cross_validate(
         inside = [index for index, number in enumerate(fold_of) if number == fold]
         outside = [index for index, number in enumerate(fold_of) if number != fold]
         check_disjoint([clips[i] for i in outside], [clips[i] for i in inside])
+        require_both_classes([clips[i] for i in outside], f"training without fold {fold + 1}")
         run_folder = plan.work / "runs" / f"fold-{fold + 1}-of-{plan.fold_count}"
         model = train([(clips[i], crops[i]) for i in outside], recipe, run_folder, progress=plan.progress)
         for index in inside:

@@ -31,7 +31,18 @@ def make_clip(number: int, *, is_fake: bool, source: str = "s") -> tuple[Clip, C
     wide = rng.integers(0, 256, (3, WIDE_PX, WIDE_PX, 3), dtype=np.uint8)
     exact = rng.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     points = rng.uniform(0.3, 0.7, (3, 468, 2)).astype(np.float32) * WIDE_PX
-    clip = Clip(str(number), Path(), is_fake, "swap" if is_fake else "real", "m", source, "p", "train", str(number))
+    clip = Clip(
+        key=str(number),
+        path=Path(),
+        is_fake=is_fake,
+        family="swap" if is_fake else "real",
+        method="m",
+        source=source,
+        persons=("p",),
+        split="train",
+        dataset="made",
+        sha256=str(number),
+    )
     return clip, ClipCrops(exact, wide, wide[:, ::-1].copy(), points, 3)
 
 

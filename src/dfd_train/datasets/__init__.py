@@ -1,0 +1,31 @@
+"""Readers that turn a data set's own lists and folders into `Clip` records."""
+
+from dfd_train.datasets.catalogue import AUTO, READERS, detect, read
+from dfd_train.datasets.clip import (
+    FAMILIES,
+    Clip,
+    DatasetError,
+    check_present,
+    check_unique,
+    label_name,
+    make_key,
+    require_both_classes,
+)
+from dfd_train.datasets.research_clips import read_face_clips, read_whole_clips
+
+__all__ = [
+    "AUTO",
+    "FAMILIES",
+    "READERS",
+    "Clip",
+    "DatasetError",
+    "check_present",
+    "check_unique",
+    "detect",
+    "label_name",
+    "make_key",
+    "read",
+    "read_face_clips",
+    "read_whole_clips",
+    "require_both_classes",
+]
