@@ -1,54 +1,62 @@
-"""Figures against values worked out by hand, and calibration on data made to be miscalibrated."""
+"""Our figures against scikit-learn's."""
+
+import warnings
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
 
-from dfd.manifest import Calibration
-from dfd_train import calibrate, metrics
+from dfd.evaluation import metrics
+from dfd.evaluation.metrics import Labels, Scores
 
-LABELS = np.array([False, False, False, False, True, True, True, True])
-SCORES = np.array([0.1, 0.2, 0.3, 0.8, 0.4, 0.7, 0.9, 0.95])
-
-
-def test_known_values() -> None:
-    assert metrics.auc(LABELS, SCORES) == pytest.approx(14 / 16)
-    assert metrics.eer(LABELS, SCORES) == pytest.approx(0.25)
-    assert metrics.brier(LABELS, SCORES) == pytest.approx(np.mean((SCORES - LABELS) ** 2))
-    assert metrics.tpr_at_fpr(0.0)(LABELS, SCORES) == pytest.approx(0.5)
-    assert metrics.tpr_at_fpr(0.25)(LABELS, SCORES) == pytest.approx(1.0)
-    assert metrics.false_alarm_rate(0.5)(LABELS, SCORES) == pytest.approx(0.25)
-    assert metrics.detection_rate(0.5)(LABELS, SCORES) == pytest.approx(0.75)
+# Few distinct values, so that ties within and across the classes are the rule.
+cases = st.integers(0, 2**32 - 1).flatmap(
+    lambda seed: st.tuples(st.just(seed), st.integers(2, 80), st.sampled_from([1, 2, 5, 20, 10**6]))
+)
 
 
-def test_ece_is_zero_for_a_calibrated_and_large_for_a_boastful_score() -> None:
-    labels = np.tile([True, False, False, False], 50)
-    assert metrics.ece(labels, np.full(200, 0.25)) == pytest.approx(0.0)
-    assert metrics.ece(labels, np.full(200, 0.95)) == pytest.approx(0.70)
+def make(case: tuple[int, int, int]) -> tuple[Labels, Scores]:
+    seed, count, distinct = case
+    rng = np.random.default_rng(seed)
+    labels = rng.random(count) < rng.uniform(0.1, 0.9)
+    labels[:2] = (False, True)
+    return labels, rng.integers(0, distinct + 1, count) / distinct
 
 
-def test_the_interval_holds_the_value_and_narrows_with_data() -> None:
-    rng = np.random.default_rng(0)
-    small = metrics.bootstrap(metrics.auc, LABELS, SCORES, rng)
-    large = metrics.bootstrap(metrics.auc, np.tile(LABELS, 20), np.tile(SCORES, 20), rng)
-    assert small.low <= small.value <= small.high
-    assert large.high - large.low < small.high - small.low
+@given(cases)
+def test_ranking_agrees_with_scikit_learn(case: tuple[int, int, int]) -> None:
+    labels, scores = make(case)
+    assert metrics.auc(labels, scores) == pytest.approx(roc_auc_score(labels, scores))
+    assert metrics.average_precision(labels, scores) == pytest.approx(average_precision_score(labels, scores))
+    fpr, tpr, _ = roc_curve(labels, scores, drop_intermediate=False)  # its default drops thresholds that count here
+    ours = metrics.roc(labels, scores)
+    assert ours is not None
+    assert ours.false_positive_rate == pytest.approx(fpr)
+    assert ours.true_positive_rate == pytest.approx(tpr)
+    assert metrics.eer(labels, scores) == pytest.approx(fpr[np.argmin(np.abs(1 - tpr - fpr))])
+    for limit in (0.0, 0.001, 0.01, 0.05, 0.5):
+        assert metrics.tpr_at_fpr(limit)(labels, scores) == pytest.approx(tpr[fpr <= limit].max())
 
 
-def test_one_class_is_refused() -> None:
-    with pytest.raises(ValueError, match="both classes"):
-        metrics.bootstrap(metrics.auc, LABELS[:4], SCORES[:4], np.random.default_rng(0))
-    with pytest.raises(ValueError, match="both classes"):
-        calibrate.fit([np.zeros(3, np.float32)], [True])
+@given(cases)
+def test_calibration_agrees_with_scikit_learn(case: tuple[int, int, int]) -> None:
+    labels, scores = make(case)
+    assert metrics.brier(labels, scores) == pytest.approx(brier_score_loss(labels, scores))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # scikit-learn's own arithmetic at 0 and 1
+        clipped = np.clip(scores, 1e-15, 1 - 1e-15)
+        assert metrics.log_loss(labels, scores) == pytest.approx(log_loss(labels, clipped))
 
 
-def test_platt_scaling_finds_the_scaling_that_made_the_labels() -> None:
-    rng = np.random.default_rng(1)
-    truth = Calibration(slope=0.4, intercept=0.0)
-    logits = rng.normal(0, 4, 4000).astype(np.float32)
-    labels = rng.random(4000) < expit(truth.slope * logits)
-    fitted = calibrate.fit([np.array([value]) for value in logits], labels.tolist())
-    assert fitted.slope == pytest.approx(truth.slope, abs=0.05)
-    assert fitted.intercept == pytest.approx(truth.intercept, abs=0.12)
-    raw = metrics.ece(labels, expit(logits.astype(float)))
-    assert metrics.ece(labels, calibrate.face_probabilities(logits, fitted)) < raw / 2
+@given(st.integers(0, 2**32 - 1))
+def test_the_calibration_error_agrees_with_scikit_learns_curve(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.random(200)
+    labels = rng.random(200) < scores
+    share, given_probability = calibration_curve(labels, scores, n_bins=metrics.BINS)
+    counts = np.bincount(metrics.equal_width_bins(scores), minlength=metrics.BINS)
+    expected = np.sum(counts[counts > 0] * np.abs(share - given_probability)) / 200
+    assert metrics.ece(labels, scores) == pytest.approx(expected)

@@ -5,6 +5,7 @@
 import math
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,6 +43,14 @@ class FailOn(StrEnum):
 
     FAKE = "fake"
     INCONCLUSIVE = "inconclusive"
+
+
+class Robustness(StrEnum):
+    """Sets of conditions that --robustness takes; the same as `dfd.evaluation.conditions.conditions_of` takes."""
+
+    NONE = "none"
+    QUICK = "quick"
+    FULL = "full"
 
 
 class Detector(StrEnum):
@@ -95,10 +104,21 @@ def _probability(value: float | None) -> float | None:
     return value
 
 
+def _point(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[a-z][a-z0-9_]*", value):
+        raise typer.BadParameter("it must be the name of an operating point, as low_false_alarm")
+    return value
+
+
 def _model(value: str | None) -> str | None:
     if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*([:/][1-9][0-9]*)?", value):
         raise typer.BadParameter("it must be NAME, NAME:VERSION or NAME/VERSION")
     return value
+
+
+def _name_and_version(model: str | None) -> tuple[str | None, str | None]:
+    name, _, version = (model or "").replace("/", ":").partition(":")
+    return name or None, version or None
 
 
 @app.command(epilog=EXIT_CODES_HELP)
@@ -115,6 +135,10 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
     threshold: Annotated[
         float | None, typer.Option(callback=_probability, help="Probability from which a video is called fake.")
     ] = None,
+    operating_point: Annotated[
+        str | None,
+        typer.Option(callback=_point, metavar="NAME", help="Threshold of the model by name, as low_false_alarm."),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(callback=_model, metavar="NAME[:VERSION]", help="Model; the newest when unversioned.")
     ] = None,
@@ -129,20 +153,92 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
     def run() -> int:
         from dfd.cli import predict as command
 
-        name, _, version = (model or "").replace("/", ":").partition(":")
+        name, version = _name_and_version(model)
         request = command.Request(
             paths=paths,
             debug=lambda: _debugging(context),
             fps=fps,
             max_frames=max_frames,
             threshold=threshold,
+            operating_point=operating_point,
             detector=detector,
-            model_name=name or None,
-            model_version=version or None,
+            model_name=name,
+            model_version=version,
             json_lines=json_lines,
             fail_on=frozenset(fail_on or ()),
         )
         return command.predict(request)
+
+    raise typer.Exit(guarded(run, lambda: _debugging(context)))
+
+
+@app.command(epilog=EXIT_CODES_HELP)
+def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads them
+    context: typer.Context,
+    manifest: Annotated[
+        Path, typer.Option(show_default=False, help="CSV list with the columns path and label (real or fake).")
+    ],
+    out: Annotated[Path, typer.Option(show_default=False, help="Folder for results and report.")],
+    split: Annotated[str | None, typer.Option(help="Only rows with this in the column split.")] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--slice", metavar="COLUMN", help="Figures by this column; may be repeated.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Videos with the same value here are drawn together.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(callback=_frames_a_second, help="Frames sampled for each second of video.")
+    ] = None,
+    max_frames: Annotated[int | None, typer.Option(min=1, max=100_000, help="Most frames sampled of a video.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(callback=_probability, help="Probability from which a video is called fake.")
+    ] = None,
+    operating_point: Annotated[
+        str | None,
+        typer.Option(callback=_point, metavar="NAME", help="Threshold of the model by name, as low_false_alarm."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(callback=_model, metavar="NAME[:VERSION]", help="Model; the newest when unversioned.")
+    ] = None,
+    detector: Annotated[Detector | None, typer.Option(help="Face detector.")] = None,
+    robustness: Annotated[
+        Robustness, typer.Option(help="Judge spoilt videos too: 8 conditions, or some 50.")
+    ] = Robustness.NONE,
+    draws: Annotated[
+        int, typer.Option("--bootstrap", min=1, max=1_000_000, help="Bootstrap draws for the intervals.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, max=1024, help="Videos judged at the same time.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the results in the folder.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at a video that cannot be read.")] = False,
+) -> None:
+    """Measure how good the model is on labelled videos, and write a report."""
+
+    def run() -> int:
+        from dfd.cli import evaluate as command
+
+        name, version = _name_and_version(model)
+        request = command.Request(
+            manifest=manifest,
+            out=out,
+            split=split,
+            columns=tuple(columns or ()),
+            group=group,
+            fps=fps,
+            max_frames=max_frames,
+            threshold=threshold,
+            operating_point=operating_point,
+            model_name=name,
+            model_version=version,
+            detector=detector,
+            robustness=robustness,
+            draws=draws,
+            seed=seed,
+            jobs=jobs,
+            resume=resume,
+            strict=strict,
+        )
+        return command.evaluate(request)
 
     raise typer.Exit(guarded(run, lambda: _debugging(context)))
 

@@ -23,6 +23,7 @@ from dfd.bootstrap import STATUS_TIMEOUT_S, build_detector, build_model
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.output import PIPED_WIDTH
 from dfd.errors import DfdError
+from dfd.preprocessing import to_model_input
 from dfd.settings import Settings, available_cpus, load_settings
 
 PACKAGES = (
@@ -87,8 +88,7 @@ def _model(settings: Settings) -> Findings:
     backend, manifest = build_model(settings)
     started = time.perf_counter()
     side = manifest.input.size_px
-    shape = (1, side, side, 3) if manifest.input.layout == "NHWC" else (1, 3, side, side)
-    backend.predict(np.zeros(shape, np.float32))
+    backend.predict(to_model_input([np.zeros((side, side, 3 * manifest.input.frames), np.uint8)], manifest.input))
     return {
         "weights_sha256": manifest.weights_sha256,
         "architecture": manifest.architecture,

@@ -10,13 +10,12 @@ from threading import Event
 from types import FrameType
 
 from dfd.bootstrap import analysis_options, build_analyzer
+from dfd.cli.choices import chosen_settings
 from dfd.cli.exits import ExitCode, exit_code_of, show_trace
 from dfd.cli.inputs import Input, expand
 from dfd.cli.output import JsonLines, Outcome, Table
 from dfd.cli.progress import progress_bar
-from dfd.errors import DfdError, ModelNotFound
-from dfd.registry.directory import DirectoryRegistry
-from dfd.settings import Settings, load_settings
+from dfd.errors import DfdError
 from dfd.types import Report
 
 SEVERITY = (ExitCode.INTERNAL, ExitCode.MODEL_OR_CONFIGURATION, ExitCode.UNREADABLE_MEDIA, ExitCode.MATCHED)
@@ -32,6 +31,7 @@ class Request:
         fps: see `Settings.default_fps`.
         max_frames: see `Settings.max_frames`.
         threshold: see `Settings.threshold`.
+        operating_point: see `chosen_settings`.
         detector: see `Settings.face_detector`.
         model_name: see `Settings.model_name`.
         model_version: see `Settings.model_version`; with a name and no version, the newest.
@@ -45,6 +45,7 @@ class Request:
     fps: float | None = None
     max_frames: int | None = None
     threshold: float | None = None
+    operating_point: str | None = None
     detector: str | None = None
     model_name: str | None = None
     model_version: str | None = None
@@ -60,7 +61,15 @@ def predict(request: Request) -> ExitCode:
     with progress_bar(len(inputs), shown) as bar:
         writer: JsonLines | Table = JsonLines() if request.json_lines else Table(bar.say)
         try:
-            settings = _settings(request)
+            settings = chosen_settings(
+                model_name=request.model_name,
+                model_version=request.model_version,
+                fps=request.fps,
+                max_frames=request.max_frames,
+                threshold=request.threshold,
+                operating_point=request.operating_point,
+                detector=request.detector,
+            )
             analyzer, options = build_analyzer(settings), analysis_options(settings)
         except DfdError as error:
             writer.fail(error)
@@ -102,29 +111,6 @@ def _remembered_interrupt() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _settings(request: Request) -> Settings:
-    """The settings with the request's choices over them.
-
-    Raises:
-        ConfigurationError: they do not hold.
-        ModelNotFound: a model was named without its version, and there is none.
-    """
-    settings = load_settings(
-        default_fps=request.fps,
-        max_frames=request.max_frames,
-        threshold=request.threshold,
-        face_detector=request.detector,
-        model_name=request.model_name,
-        model_version=request.model_version,
-    )
-    if request.model_name is None or request.model_version is not None:
-        return settings
-    versions = DirectoryRegistry(settings.models_dir).versions(request.model_name)
-    if not versions:
-        raise ModelNotFound(f"there is no model {request.model_name} in {settings.models_dir}")
-    return settings.model_copy(update={"model_version": versions[-1]})
 
 
 def _analyse(item: Input, analyse: Callable[[Path], Report], debug: Callable[[], bool]) -> Outcome:

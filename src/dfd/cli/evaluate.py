@@ -1,0 +1,168 @@
+"""``dfd evaluate``: how good the model is on labelled videos."""
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dfd.bootstrap import Parts, analysis_options, build_parts
+from dfd.cli.choices import chosen_settings
+from dfd.cli.exits import ExitCode, complain
+from dfd.cli.progress import progress_bar
+from dfd.evaluation.conditions import Conditions, conditions_of
+from dfd.evaluation.document import METRICS_NAME, PAGE_NAME
+from dfd.evaluation.running import Runner
+from dfd.evaluation.samples import SampleList, read_samples
+from dfd.evaluation.setting import Setting, setting_of
+from dfd.evaluation.study import Study
+from dfd.settings import Settings, available_cpus, load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for; None leaves a choice to the settings or the list.
+
+    Attributes:
+        manifest: the list.
+        out: folder of results and report.
+        split: see `read_samples`.
+        columns: see `read_samples`.
+        group: see `read_samples`.
+        fps: see `Settings.default_fps`.
+        max_frames: see `Settings.max_frames`.
+        threshold: see `Settings.threshold`.
+        operating_point: see `chosen_settings`.
+        model_name: see `Settings.model_name`.
+        model_version: see `Settings.model_version`; with a name and no version, the newest.
+        detector: see `Settings.face_detector`.
+        robustness: see `conditions_of`.
+        draws: of the bootstrap.
+        seed: of the draws.
+        jobs: videos judged at the same time.
+        resume: go on with the results in the folder.
+        strict: stop at a video that cannot be read.
+    """
+
+    manifest: Path
+    out: Path
+    split: str | None = None
+    columns: tuple[str, ...] = ()
+    group: str | None = None
+    fps: float | None = None
+    max_frames: int | None = None
+    threshold: float | None = None
+    operating_point: str | None = None
+    model_name: str | None = None
+    model_version: str | None = None
+    detector: str | None = None
+    robustness: str = "none"
+    draws: int = 1000
+    seed: int = 0
+    jobs: int = 1
+    resume: bool = False
+    strict: bool = False
+
+
+def evaluate(request: Request) -> ExitCode:
+    """Judge the listed videos, write the report, and tell its figures in short.
+
+    Raises:
+        SampleListError, MediaNotFound: the list does not hold.
+        InputError: a video cannot be read, and the request is strict.
+        ConfigurationError: the settings do not hold, or the folder holds other results.
+        ModelNotFound, ModelCorrupt, BackendUnavailable: the model is at fault.
+    """
+    listed = read_samples(request.manifest, request.split, request.columns, request.group)
+    conditions = conditions_of(request.robustness)
+    settings = _settings(request)
+    parts = build_parts(settings)
+    study = Study(
+        listed=listed,
+        conditions=conditions,
+        setting=_setting(request, settings, parts, listed),
+        out=request.out,
+        resume=request.resume,
+        rounds=request.draws,
+    )
+    with progress_bar(len(listed.samples) * (1 + len(conditions.wanted)), sys.stderr.isatty()) as bar:
+
+        def done(name: str) -> None:
+            bar.start(name)
+            bar.finish()
+
+        runner = Runner(
+            opener=parts.opener,
+            analyzer_for=lambda opener: replace(parts, opener=opener).analyzer(),
+            options=analysis_options(settings),
+            jobs=request.jobs,
+            strict=request.strict,
+            done=done,
+        )
+        measured = study.carry_out(runner)
+    _tell(measured, conditions, request.out)
+    return ExitCode.DONE
+
+
+def _settings(request: Request) -> Settings:
+    """The settings; videos judged side by side share the processors unless THREADS says otherwise."""
+    threads = None
+    if request.jobs > 1 and not load_settings().threads:
+        threads = max(1, available_cpus() // request.jobs)
+    return chosen_settings(
+        model_name=request.model_name,
+        model_version=request.model_version,
+        fps=request.fps,
+        max_frames=request.max_frames,
+        threshold=request.threshold,
+        operating_point=request.operating_point,
+        detector=request.detector,
+        threads=threads,
+    )
+
+
+def _setting(request: Request, settings: Settings, parts: Parts, listed: SampleList) -> Setting:
+    return setting_of(
+        parts.manifest,
+        analysis_options(settings),
+        {
+            "detector": settings.face_detector,
+            "working_side_px": settings.working_side_px,
+            "max_pixels": settings.max_pixels,
+            "max_duration_s": settings.max_duration_s,
+        },
+        {
+            "list": request.manifest.name,
+            "list_sha256": hashlib.sha256(request.manifest.read_bytes()).hexdigest(),
+            "split": request.split,
+            "slices": list(listed.slice_columns),
+            "group": listed.group_column,
+            "robustness": request.robustness,
+        },
+        request.seed,
+    )
+
+
+def _tell(measured: Mapping[str, Any], conditions: Conditions, out: Path) -> None:
+    """The figures in a few lines on stdout; what was left out on stderr."""
+    seen = measured["coverage"]
+    lines = [
+        f"videos   {seen['real']} real, {seen['fake']} fake",
+        f"scored   {seen['scored_real']} real, {seen['scored_fake']} fake",
+        f"AUC      {_shown(measured['auc'])}",
+        f"EER      {_shown(measured['eer'])}",
+        f"figures  {out / METRICS_NAME}",
+        f"report   {out / PAGE_NAME}",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    if seen["errors"]:
+        complain(f"{sum(seen['errors'].values())} of the videos could not be read; coverage in {METRICS_NAME} says why")
+    if conditions.skipped:
+        complain(f"no encoder for {', '.join(conditions.skipped)}: left out")
+
+
+def _shown(figure: Mapping[str, float] | None) -> str:
+    if figure is None:
+        return "n/a"
+    return f"{figure['value']:.3f}  (95 % interval {figure['low']:.3f} to {figure['high']:.3f})"
