@@ -9,7 +9,7 @@ DEV := .venv/.dev
 TRAIN := .venv-train/.train
 PYTHON ?= python3
 ARGS ?=
-OUT ?= models/deepfake/1
+OUT ?= models/deepfake/2
 LOCK ?=
 
 ifneq ($(shell command -v uv 2>/dev/null),)
@@ -63,6 +63,11 @@ format: $(DEV) ## Format the code and fix what can be fixed
 .PHONY: bench
 bench: $(DEV) ## Time the analysis beside a plain decode and a naive pipeline (ARGS="--quick")
 	.venv/bin/python -m benchmarks.analysis $(ARGS)
+
+.PHONY: peers
+peers: $(TRAIN) ## Compare our models with MesoNet on videos of DFD_DATA_DIR (ARGS="--split dev")
+	@test -n "$$DFD_DATA_DIR" || { echo 'make peers: set DFD_DATA_DIR to the folder with the videos' >&2; exit 2; }
+	.venv-train/bin/python -m benchmarks.peers $(ARGS)
 
 .PHONY: train
 train: $(TRAIN) ## Train the model on DFD_DATA_DIR, into OUT (ARGS="--help"); call again to resume
