@@ -34,7 +34,7 @@ from dfd.types import (
 SHA256 = "5e" * 32
 """A well-formed hash of nothing in particular."""
 
-GOOD_QUALITY = FaceQuality(face_side_px=120.0, brightness=0.5, sharpness=0.3)
+GOOD_QUALITY = FaceQuality(face_side_px=120.0, brightness=0.5, sharpness=0.3, flatness=0.25)
 """A face that no quality limit could object to."""
 
 
@@ -80,6 +80,7 @@ class FakeVideoSource(VideoSource):
     Attributes:
         video: what `info` answers.
         paint: image of the n-th sampled frame at a time.
+        paint_next: image that follows it; nothing follows where this is None or answers None.
         scale: `Frame.scale` of every frame.
         break_after: damage: iteration ends after so many frames, and `complete` turns False.
         fail_after: after so many frames `error` is raised.
@@ -88,6 +89,7 @@ class FakeVideoSource(VideoSource):
 
     video: VideoInfo
     paint: Callable[[int, float], ImageU8]
+    paint_next: Callable[[int, float], ImageU8 | None] | None = None
     scale: float = 1.0
     break_after: int | None = None
     fail_after: int | None = None
@@ -100,7 +102,7 @@ class FakeVideoSource(VideoSource):
     def info(self) -> VideoInfo:
         return self.video
 
-    def sample(self, times_s: Sequence[float]) -> Iterator[Frame]:
+    def sample(self, times_s: Sequence[float], *, with_next: bool = False) -> Iterator[Frame]:
         for index, time_s in enumerate(times_s):
             if self.closed:
                 raise RuntimeError("the video was closed while it was being read")
@@ -110,7 +112,8 @@ class FakeVideoSource(VideoSource):
                 self._complete = False
                 return
             self.served += 1
-            yield Frame(index, time_s, self.paint(index, time_s), self.scale)
+            following = self.paint_next(index, time_s) if with_next and self.paint_next is not None else None
+            yield Frame(index, time_s, self.paint(index, time_s), self.scale, following)
 
     @property
     def complete(self) -> bool:
@@ -127,6 +130,7 @@ class FakeVideoOpener(VideoOpener):
     Attributes:
         video: what every source says of itself.
         paint: image of the n-th sampled frame; by default `numbered_image`, as large as `video` says.
+        paint_next: see `FakeVideoSource`.
         scale: `Frame.scale` of every frame.
         open_error: raised by `open`.
         break_after: see `FakeVideoSource`.
@@ -136,6 +140,7 @@ class FakeVideoOpener(VideoOpener):
 
     video: VideoInfo = field(default_factory=make_video_info)
     paint: Callable[[int, float], ImageU8] | None = None
+    paint_next: Callable[[int, float], ImageU8 | None] | None = None
     scale: float = 1.0
     open_error: Exception | None = None
     break_after: int | None = None
@@ -149,6 +154,7 @@ class FakeVideoOpener(VideoOpener):
         source = FakeVideoSource(
             video=self.video,
             paint=self.paint or self._paint_number,
+            paint_next=self.paint_next,
             scale=self.scale,
             break_after=self.break_after,
             fail_after=self.fail_after,
@@ -257,11 +263,12 @@ def make_report(**changes: Any) -> Report:
         for index, probability in enumerate((0.8, 0.9, 0.95, 0.95))
     )
     report = Report(
-        schema_version="1.0",
+        schema_version="1.1",
         verdict=Verdict.FAKE,
         reasons=(),
         fake_probability=0.9,
         threshold=0.5,
+        operating_point=None,
         tracks=(
             TrackScore(
                 track_id=0, start_s=0.0, end_s=1.5, face_count=4, fake_probability=0.9, median_face_side_px=120.0

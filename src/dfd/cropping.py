@@ -15,21 +15,35 @@ _RIGHT_EYE = LANDMARK_NAMES.index("right_eye")
 _LEFT_EYE = LANDMARK_NAMES.index("left_eye")
 
 
-def crop_face(image: ImageU8, detection: FaceDetection, contract: InputContract) -> ImageU8:
+def crop_face(
+    image: ImageU8, detection: FaceDetection, contract: InputContract, following: ImageU8 | None = None
+) -> ImageU8:
     """Cut a square around a face and bring it to the model's input size.
 
     The square is centred on the box; its side is the box's longer side widened by the contract's margin on both
     sides. With eye alignment it is turned so that the eyes lie level (a detection without landmarks is cut upright).
     Pixels beyond the frame repeat its edge.
 
+    A model that looks at two frames is given the same square of both, cut alike: what differs between the two is what
+    happened in between, never how they were cut. Where no frame follows, the crop stands twice.
+
     Args:
         image: ``(H, W, 3) uint8`` RGB.
         detection: in pixels of `image`.
-        contract: size, margin and alignment.
+        contract: size, margin, alignment and number of frames.
+        following: the picture after `image`, of its shape; not looked at where the contract takes one frame.
 
     Returns:
-        ``(S, S, 3) uint8`` RGB, S = ``contract.size_px``.
+        ``(S, S, 3 * contract.frames) uint8``, S = ``contract.size_px``: RGB of `image`, then RGB of `following`.
     """
+    crop = _crop(image, detection, contract)
+    if contract.frames == 1:
+        return crop
+    return np.concatenate([crop, crop if following is None else _crop(following, detection, contract)], axis=2)
+
+
+def _crop(image: ImageU8, detection: FaceDetection, contract: InputContract) -> ImageU8:
+    """The square of one picture, ``(S, S, 3) uint8``."""
     side = max(1, round(detection.box.side_px * (1 + 2 * contract.crop_margin)))
     angle = _eye_angle(detection) if contract.alignment is Alignment.EYES else 0.0
     patch = _cut(image, detection.box.centre_px, side, angle)

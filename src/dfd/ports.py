@@ -25,15 +25,20 @@ class VideoSource(ABC):
         """What the container says of the main video stream."""
 
     @abstractmethod
-    def sample(self, times_s: Sequence[float]) -> Iterator[Frame]:
+    def sample(self, times_s: Sequence[float], *, with_next: bool = False) -> Iterator[Frame]:
         """Yield the frames that stand for the given times, in order of presentation time.
 
         Args:
             times_s: ascending target times in seconds since the first frame (see `dfd.sampling`).
+            with_next: give each frame also the picture that follows it (`dfd.sampling.following_frame`), as
+                `Frame.following`. It changes neither which frame stands for a target nor its picture. There is none
+                for a still image and for the last frame of a video, where damage stops decoding in between, and where
+                the following picture is of another size.
 
         Yields:
             at most one frame for each target, each frame once, with its own presentation time. Which frame stands
-            for a target depends only on the video and the targets, never on how the adapter gets at it.
+            for a target, and which follows, depends only on the video and the targets, never on how the adapter gets
+            at it.
 
         Raises:
             UnreadableVideo: not one frame could be decoded. Damage after the first frame ends the iteration early;
@@ -93,7 +98,8 @@ class ModelBackend(ABC):
         """Score a batch.
 
         Args:
-            batch: ``(N, S, S, 3)`` or ``(N, 3, S, S)`` float32, as the model's manifest says; N may be 0.
+            batch: ``(N, S, S, C)`` or ``(N, C, S, S)`` float32, as the model's manifest says, with 3 channels for
+                each frame that the model looks at; N may be 0.
 
         Returns:
             ``(N,) float32`` logits of *fake*, whatever the model itself emits.

@@ -12,16 +12,17 @@ def to_model_input(crops: Sequence[ImageU8], contract: InputContract) -> FloatAr
     """Stack crops and map 0..255 linearly to ``value_min..value_max``.
 
     Args:
-        crops: each ``(S, S, 3) uint8`` RGB, S = ``contract.size_px``.
-        contract: size, range and layout.
+        crops: each ``(S, S, C) uint8`` as `dfd.cropping.crop_face` cuts them, S = ``contract.size_px`` and
+            C = 3 for each of ``contract.frames``.
+        contract: size, range, layout and number of frames.
 
     Returns:
-        ``(N, S, S, 3)`` or ``(N, 3, S, S)`` float32, contiguous; N may be 0.
+        ``(N, S, S, C)`` or ``(N, C, S, S)`` float32, contiguous; N may be 0.
 
     Raises:
         ValueError: a crop has another shape or dtype.
     """
-    shape = (contract.size_px, contract.size_px, 3)
+    shape = (contract.size_px, contract.size_px, 3 * contract.frames)
     for crop in crops:
         if crop.shape != shape or crop.dtype != np.uint8:
             raise ValueError(f"a crop must be {shape} uint8, got {crop.shape} {crop.dtype}")

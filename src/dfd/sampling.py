@@ -1,10 +1,11 @@
-"""Which moments of a video are looked at, and which frame stands for each of them.
+"""Which moments of a video are looked at, and which frames stand for each of them.
 
-Two steps, both pure:
+Three steps, all pure:
 
 1. `sampling_times` spreads target times over the video.
 2. `choose_frame` picks the frame that stands for a target. It sees nothing but the presentation time and the kind of
    every frame, so the choice is a property of the video and of the targets, never of how a reader gets at the frames.
+3. `following_frame` picks the frame that a model which looks at two frames is shown beside the chosen one.
 
 The rule of step 2. Every target owns the cell that reaches half way to its nearest neighbour on either side
 (`half_gaps`). Within its cell the target takes, in this order,
@@ -16,6 +17,10 @@ The rule of step 2. Every target owns the cell that reaches half way to its near
 
 Equally near frames: the earlier one. A frame is taken once, so asking for more times than there are frames gives each
 frame once. The price is that samples are not exactly evenly spaced; each keeps its own true time.
+
+The rule of step 3. Of the frames after the chosen one, the nearest to the moment `FOLLOWING_S` after it; of two equally
+near the earlier. Up to 45 frames a second this is simply the next frame; at 50 and 60 it is the next but one, so that a
+pair shows as much motion as one of a video at 25 and 30. The kind of a frame plays no part.
 """
 
 import math
@@ -30,6 +35,9 @@ KEY_REACH_S = 5.0
 
 REFERENCE_REACH_S = 0.25
 """Farthest a reference frame may be from the target it stands for: where key frames are rare, stay near the target."""
+
+FOLLOWING_S = 1 / 30
+"""Time to the frame that is shown beside a chosen one, where the frame rate allows: most video has 24 to 30 frames."""
 
 _COUNT_SLACK = 1e-6
 """Share of a step by which a duration may miss a multiple of the step and still count as that multiple."""
@@ -130,6 +138,22 @@ def choose_frames(stamps: Sequence[FrameStamp], times_s: Sequence[float]) -> lis
     """Indices of the frames that stand for all targets, ascending, each once."""
     pairs = zip(times_s, half_gaps(times_s), strict=True)
     return sorted({choose_frame(stamps, target_s, half_gap_s) for target_s, half_gap_s in pairs})
+
+
+def following_frame(stamps: Sequence[FrameStamp], index: int) -> int | None:
+    """Index of the frame that is shown beside a chosen one (the rule is in the module's docstring).
+
+    Args:
+        stamps: frames by ascending time. From the chosen one to the first that is at least `FOLLOWING_S` later is
+            enough.
+        index: the chosen frame.
+
+    Returns:
+        a higher index; None for the last frame.
+    """
+    moment_s = stamps[index].pts_s + FOLLOWING_S
+    after = bisect_left(stamps, moment_s, lo=index + 1, key=lambda stamp: stamp.pts_s)
+    return _nearest((near for near in (after - 1, after) if index < near < len(stamps)), stamps, moment_s)
 
 
 def _within(

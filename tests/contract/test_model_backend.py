@@ -24,6 +24,8 @@ MAX_BATCH = 4
 CLASSIC = make_manifest(max_batch=MAX_BATCH, input=replace(make_manifest().input, size_px=16))
 CHANNELS_FIRST = replace(CLASSIC, input=replace(CLASSIC.input, layout=Layout.NCHW))
 PROBABILITY = replace(CLASSIC, output=Output.FAKE_PROBABILITY)
+PAIRS = replace(CLASSIC, input=replace(CLASSIC.input, frames=2))
+PAIRS_CHANNELS_FIRST = replace(PAIRS, input=replace(PAIRS.input, layout=Layout.NCHW))
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ ADAPTERS = {
     "onnx-column": _onnx(CLASSIC, column=True),
     "onnx-channels-first": _onnx(CHANNELS_FIRST),
     "onnx-probability": _onnx(PROBABILITY, tail="Sigmoid", column=True),
+    "onnx-pairs": _onnx(PAIRS),
+    "onnx-pairs-channels-first": _onnx(PAIRS_CHANNELS_FIRST),
 }
 
 
@@ -63,8 +67,8 @@ def backend(adapter: Adapter, tmp_path: Path) -> ModelBackend:
 
 def crops(manifest: ModelManifest, count: int, seed: int = 0) -> FloatArray:
     """Crops of one grey each, so that their scores differ."""
-    side = manifest.input.size_px
-    shape = (side, side, 3) if manifest.input.layout is Layout.NHWC else (3, side, side)
+    side, channels = manifest.input.size_px, 3 * manifest.input.frames
+    shape = (side, side, channels) if manifest.input.layout is Layout.NHWC else (channels, side, side)
     greys = np.random.default_rng(seed).random(count, np.float32)
     return np.broadcast_to(greys.reshape(-1, 1, 1, 1), (count, *shape)).astype(np.float32)
 
@@ -197,6 +201,23 @@ def test_a_model_of_another_input_size_is_corrupt(tmp_path: Path) -> None:
     weights = write_mean_model(tmp_path / "model.onnx", CLASSIC)
     with pytest.raises(ModelCorrupt, match=r"takes crops of \[16, 16, 3\], but its manifest says \[64, 64, 3\]"):
         OnnxRuntimeBackend(weights, make_manifest())
+
+
+@pytest.mark.parametrize(
+    ("trained", "promised", "shapes"),
+    [
+        (CLASSIC, PAIRS, (r"\[16, 16, 3\]", r"\[16, 16, 6\]")),
+        (PAIRS, CLASSIC, (r"\[16, 16, 6\]", r"\[16, 16, 3\]")),
+        (CHANNELS_FIRST, PAIRS_CHANNELS_FIRST, (r"\[3, 16, 16\]", r"\[6, 16, 16\]")),
+    ],
+    ids=["one-for-pairs", "pairs-for-one", "channels-first"],
+)
+def test_a_model_of_another_number_of_frames_is_corrupt(
+    tmp_path: Path, trained: ModelManifest, promised: ModelManifest, shapes: tuple[str, str]
+) -> None:
+    weights = write_mean_model(tmp_path / "model.onnx", trained)
+    with pytest.raises(ModelCorrupt, match=f"takes crops of {shapes[0]}, but its manifest says {shapes[1]}.*frames"):
+        OnnxRuntimeBackend(weights, promised)
 
 
 def test_a_model_with_a_fixed_batch_is_corrupt(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.synthetic_video import read_number, write_video
 
 from dfd.ports import VideoOpener
-from dfd.sampling import FrameKind, FrameStamp, choose_frames, sampling_times
+from dfd.sampling import FrameKind, FrameStamp, choose_frames, following_frame, sampling_times
 from dfd.types import Frame, ImageU8
 from dfd.video.convert import FrameConverter
 from dfd.video.pyav import PyAvOpener
@@ -91,6 +91,11 @@ CLIPS = [
     Clip("mpeg2", ".ts", codec="mpeg2video", options={"bf": "2", "g": "12"}, fps=25),
     Clip("mjpeg", ".mov", codec="mjpeg", frames=40),
     Clip("gif", ".gif", codec="gif", frames=40, fps=10, kinds=False),
+    Clip("h264_50", options=x264("keyint=40:bframes=5:b-adapt=0:scenecut=0"), fps=50),
+    Clip("h264_60_open", ".mkv", options=x264("open-gop=1:keyint=32:bframes=7:b-adapt=0:scenecut=0"), fps=60),
+    Clip("h264_120", options=x264("keyint=70:bframes=3"), frames=200, fps=120),
+    Clip("hevc_60", codec="libx265", options=x265("keyint=24:open-gop=1:bframes=5:b-adapt=0"), frames=70, fps=60),
+    Clip("gif_50", ".gif", codec="gif", frames=60, fps=50, kinds=False),
     Clip("sparse_closed", options=x264("keyint=15:scenecut=0"), frames=200, fps=5),
     Clip("sparse_open", ".mkv", options=x264("open-gop=1:keyint=20:scenecut=0"), frames=200, fps=5),
     Clip("sparse_long_gop", options=x264("keyint=120:scenecut=0"), frames=200, fps=5),
@@ -118,6 +123,16 @@ class Reference:
     def sample(self, times_s: Sequence[float]) -> list[tuple[float, str]]:
         """Time and digest of the frames that stand for the targets."""
         return [(self.stamps[index].pts_s, self.digests[index]) for index in choose_frames(self.stamps, times_s)]
+
+    def pairs(self, times_s: Sequence[float]) -> list[tuple[float, str, str | None]]:
+        """The same, and the digest of the frame that follows each."""
+        found = []
+        for index in choose_frames(self.stamps, times_s):
+            after = following_frame(self.stamps, index)
+            found.append(
+                (self.stamps[index].pts_s, self.digests[index], None if after is None else self.digests[after])
+            )
+        return found
 
 
 def digest(image: ImageU8) -> str:
@@ -164,6 +179,22 @@ def seen(frames: Iterable[Frame]) -> list[tuple[float, str]]:
     return [(frame.pts_s, digest(frame.image)) for frame in frames]
 
 
+def seen_in_pairs(frames: Iterable[Frame]) -> list[tuple[float, str, str | None]]:
+    return [
+        (frame.pts_s, digest(frame.image), None if frame.following is None else digest(frame.following))
+        for frame in frames
+    ]
+
+
+@pytest.mark.parametrize("fps", [0.1, 0.5, 2.0, 10.0, 100.0])
+def test_gives_the_pairs_of_a_plain_decode(reference: Reference, opener: VideoOpener, fps: float) -> None:
+    with opener.open(reference.path) as video:
+        times_s = sampling_times(video.info.duration_s, fps, 256)
+
+        assert seen_in_pairs(video.sample(times_s, with_next=True)) == reference.pairs(times_s)
+        assert video.complete
+
+
 @pytest.mark.parametrize("fps", [0.1, 0.5, 2.0, 10.0, 100.0])
 def test_gives_the_frames_of_a_plain_decode(reference: Reference, opener: VideoOpener, fps: float) -> None:
     with opener.open(reference.path) as video:
@@ -172,6 +203,7 @@ def test_gives_the_frames_of_a_plain_decode(reference: Reference, opener: VideoO
 
         assert seen(frames) == reference.sample(times_s)
         assert [frame.index for frame in frames] == list(range(len(frames)))
+        assert not any(frame.following is not None for frame in frames)
         assert video.complete
 
 

@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dfd.sampling import (
+    FOLLOWING_S,
     KEY_REACH_S,
     REFERENCE_REACH_S,
     FrameKind,
     FrameStamp,
     choose_frame,
     choose_frames,
+    following_frame,
     half_gaps,
     key_reach_s,
     sampling_step_s,
@@ -27,6 +29,12 @@ counts = st.integers(1, 300)
 stamps = st.dictionaries(st.integers(0, 5_000), st.sampled_from(FrameKind), min_size=1, max_size=60).map(
     lambda frames: [FrameStamp(number / 100, frames[number]) for number in sorted(frames)]
 )
+crowded = st.sets(st.integers(0, 120), min_size=1, max_size=60).flatmap(
+    lambda numbers: st.lists(st.sampled_from(FrameKind), min_size=len(numbers), max_size=len(numbers)).map(
+        lambda kinds: [FrameStamp(number / 241, kind) for number, kind in zip(sorted(numbers), kinds, strict=True)]
+    )
+)
+"""Up to 241 frames a second, with gaps; a rate at which no two frames are equally near."""
 targets = st.lists(st.integers(0, 5_500), min_size=1, max_size=12, unique=True).map(
     lambda numbers: [number / 100 for number in sorted(numbers)]
 )
@@ -163,3 +171,68 @@ def test_asking_for_more_times_than_frames_gives_each_frame_once(count: int, kin
     shown = [FrameStamp(index / 25, kind) for index in range(count)]
 
     assert choose_frames(shown, [index / 100 for index in range(4 * count)]) == list(range(count))
+
+
+STEPS = {1: 1, 12: 1, 23.976: 1, 25: 1, 29.97: 1, 30: 1, 40: 1, 48: 2, 50: 2, 59.94: 2, 60: 2, 90: 3, 120: 4, 240: 8}
+"""How many frames later the following one comes, by frames a second."""
+
+
+@pytest.mark.parametrize(("rate_hz", "frames_later"), STEPS.items())
+def test_pairs_show_alike_amounts_of_motion_at_all_usual_rates(rate_hz: float, frames_later: int) -> None:
+    shown = frames("k" + 19 * "o", 1 / rate_hz)
+    rounded = [FrameStamp(round(stamp.pts_s, 3), stamp.kind) for stamp in shown]  # as Matroska writes times
+
+    assert [following_frame(shown, index) for index in range(10)] == [index + frames_later for index in range(10)]
+    assert [following_frame(rounded, index) for index in range(10)] == [index + frames_later for index in range(10)]
+
+
+def test_where_the_video_ends_sooner_its_last_frame_follows() -> None:
+    shown = frames("kooo", 1 / 120)
+
+    assert [following_frame(shown, index) for index in range(4)] == [3, 3, 3, None]
+
+
+def test_of_two_equally_near_frames_the_earlier_follows() -> None:
+    assert following_frame([FrameStamp(-FOLLOWING_S, KEY), FrameStamp(-0.25, OTHER), FrameStamp(0.25, OTHER)], 0) == 1
+
+
+@given(crowded)
+def test_a_frame_of_any_kind_may_follow(shown: list[FrameStamp]) -> None:
+    others = [FrameStamp(stamp.pts_s, OTHER) for stamp in shown]
+
+    for index in range(len(shown)):
+        assert following_frame(shown, index) == following_frame(others, index)
+
+
+@given(crowded)
+def test_a_later_frame_follows_and_none_the_last(shown: list[FrameStamp]) -> None:
+    follows = [following_frame(shown, index) for index in range(len(shown))]
+
+    assert follows.pop() is None
+    for index, after in enumerate(follows):
+        assert after is not None
+        assert after > index
+        late = [shown[other].pts_s - shown[index].pts_s - FOLLOWING_S for other in range(index + 1, len(shown))]
+        assert abs(late[after - index - 1]) == min(map(abs, late))
+
+
+@given(crowded)
+def test_pairs_never_overtake_each_other(shown: list[FrameStamp]) -> None:
+    """What makes it right to give out pairs in the order of their first frames as soon as each is whole."""
+    follows = [following_frame(shown, index) for index in range(len(shown) - 1)]
+
+    assert all(
+        earlier is not None and later is not None and earlier <= later for earlier, later in itertools.pairwise(follows)
+    )
+
+
+@given(crowded)
+def test_frames_behind_the_first_late_enough_do_not_matter(shown: list[FrameStamp]) -> None:
+    """What makes it right to read no further."""
+    for index, stamp in enumerate(shown):
+        needed = index + 1
+        while needed < len(shown) and shown[needed - 1].pts_s < stamp.pts_s + FOLLOWING_S:
+            needed += 1
+        assert following_frame(shown[index:needed], 0) == (
+            None if (after := following_frame(shown, index)) is None else after - index
+        )

@@ -104,8 +104,8 @@ class OnnxRuntimeBackend(ModelBackend):
 
 
 def _crop_shape(contract: InputContract) -> tuple[int, int, int]:
-    side = contract.size_px
-    return (side, side, 3) if contract.layout is Layout.NHWC else (3, side, side)
+    side, channels = contract.size_px, 3 * contract.frames
+    return (side, side, channels) if contract.layout is Layout.NHWC else (channels, side, side)
 
 
 def _usable_cpus() -> int:
@@ -141,7 +141,10 @@ def _checked_input(session: ort.InferenceSession, crop_shape: tuple[int, int, in
     if isinstance(batch_axis, int):
         raise ModelCorrupt(f"{weights} takes batches of {batch_axis} only; export it with a free batch axis")
     if any(isinstance(axis, int) and axis != side for axis, side in zip(axes, crop_shape, strict=True)):
-        raise ModelCorrupt(f"{weights} takes crops of {axes}, but its manifest says {list(crop_shape)}")
+        raise ModelCorrupt(
+            f"{weights} takes crops of {axes}, but its manifest says {list(crop_shape)}: "
+            "size_px, layout or frames of its input is wrong"
+        )
     return str(inputs[0].name)
 
 

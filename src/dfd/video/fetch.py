@@ -1,18 +1,32 @@
 """The decoded frames of a sample, at the least cost."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from av.video.frame import VideoFrame
 
-from dfd.sampling import FrameKind
+from dfd.sampling import FOLLOWING_S, FrameKind, FrameStamp, following_frame
 from dfd.video.packets import PacketKind
 from dfd.video.plan import JUMP_S, REORDER_DEPTH, Planner, Segment
 from dfd.video.probe import Probe
 from dfd.video.reader import StreamDamaged, StreamReader, VideoPacket
 
-TimedFrame = tuple[float, VideoFrame]
-"""Presentation time in seconds since the first frame, and the frame."""
+
+@dataclass(slots=True)
+class Sampled:
+    """A frame that stands for a target.
+
+    Attributes:
+        pts_s: presentation time in seconds since the first frame.
+        frame: the frame.
+        following: the one that follows it; None where it was not asked for or there is none.
+    """
+
+    pts_s: float
+    frame: VideoFrame
+    following: VideoFrame | None = None
 
 
 class Fetch(ABC):
@@ -25,17 +39,17 @@ class Fetch(ABC):
     damaged: bool = False
 
     @abstractmethod
-    def frames(self) -> Iterator[TimedFrame]:
+    def frames(self) -> Iterator[Sampled]:
         """The frames that stand for the targets, by ascending time, each once. Stops at damage."""
 
 
-def fetch(reader: StreamReader, probed: Probe, times_s: Sequence[float]) -> Fetch:
-    """The cheapest way to the frames of a video."""
+def fetch(reader: StreamReader, probed: Probe, times_s: Sequence[float], *, with_next: bool) -> Fetch:
+    """The cheapest way to the frames of a video, `with_next` also to those that follow them."""
     if probed.only_frame is not None:
         return OnlyFrame(probed.only_frame)
     if probed.kind_of is not None:
-        return PlannedFetch(reader, probed, times_s)
-    return FullDecode(reader, probed, times_s)
+        return PlannedFetch(reader, probed, times_s, with_next=with_next)
+    return FullDecode(reader, probed, times_s, with_next=with_next)
 
 
 class OnlyFrame(Fetch):
@@ -44,47 +58,49 @@ class OnlyFrame(Fetch):
     def __init__(self, frame: VideoFrame) -> None:
         self._frame = frame
 
-    def frames(self) -> Iterator[TimedFrame]:
+    def frames(self) -> Iterator[Sampled]:
         self.damaged = self._frame.is_corrupt
-        yield 0.0, self._frame
+        yield Sampled(0.0, self._frame)
 
 
 class FullDecode(Fetch):
     """Decodes everything: for streams whose packets do not tell when their frames are shown. All frames count alike."""
 
-    def __init__(self, reader: StreamReader, probed: Probe, times_s: Sequence[float]) -> None:
+    def __init__(self, reader: StreamReader, probed: Probe, times_s: Sequence[float], *, with_next: bool) -> None:
         self._reader = reader
+        self._with_next = with_next
         self._clock = probed.clock
         self._frame_s = float(1 / probed.info.frame_rate_hz) if probed.info.frame_rate_hz else 0.0
         self._times_s = times_s
 
-    def frames(self) -> Iterator[TimedFrame]:
+    def frames(self) -> Iterator[Sampled]:
         self._reader.rewind()
         targets = iter(self._times_s)
         target_s = next(targets, None)
-        before: TimedFrame | None = None
+        before: Sampled | None = None
         given_s = -1.0
-        for frame in self._timed():
-            while target_s is not None and frame[0] >= target_s:
-                nearest = before if before is not None and target_s - before[0] <= frame[0] - target_s else frame
-                if nearest[0] > given_s:
-                    given_s = nearest[0]
+        for frame in _joined(self._timed()) if self._with_next else self._timed():
+            while target_s is not None and frame.pts_s >= target_s:
+                is_nearer = before is not None and target_s - before.pts_s <= frame.pts_s - target_s
+                nearest = before if before is not None and is_nearer else frame
+                if nearest.pts_s > given_s:
+                    given_s = nearest.pts_s
                     yield nearest
                 target_s = next(targets, None)
             before = frame
             if target_s is None:
                 return
-        if before is not None and before[0] > given_s:
+        if before is not None and before.pts_s > given_s:
             yield before
 
-    def _timed(self) -> Iterator[TimedFrame]:
+    def _timed(self) -> Iterator[Sampled]:
         """All frames with their times; one that does not come after its predecessor is left out."""
         last_s = -self._frame_s
         for index, frame in enumerate(self._decoded()):
             pts_s = last_s + self._frame_s if frame.pts is None else self._clock.seconds(frame.pts)
             if index == 0 or pts_s > last_s:
                 last_s = max(pts_s, 0.0)
-                yield last_s, frame
+                yield Sampled(last_s, frame)
 
     def _decoded(self) -> Iterator[VideoFrame]:
         started = False
@@ -105,33 +121,84 @@ class FullDecode(Fetch):
                 return
 
 
+def _joined(frames: Iterable[Sampled]) -> Iterator[Sampled]:
+    """All frames of a video, each with the one that follows it."""
+    recent: deque[Sampled] = deque()
+    for frame in frames:
+        recent.append(frame)
+        while frame.pts_s - recent[0].pts_s >= FOLLOWING_S:
+            yield _first_joined(recent)
+    while recent:
+        yield _first_joined(recent)
+
+
+def _first_joined(recent: deque[Sampled]) -> Sampled:
+    """Take out the first of some frames, with the one among them that follows it."""
+    at = following_frame([FrameStamp(frame.pts_s, FrameKind.OTHER) for frame in recent], 0)
+    following = None if at is None else recent[at].frame
+    first = recent.popleft()
+    return Sampled(first.pts_s, first.frame, following)
+
+
 class PlannedFetch(Fetch):
     """Decodes only the packets that a wanted frame depends on."""
 
-    def __init__(self, reader: StreamReader, probed: Probe, times_s: Sequence[float]) -> None:
+    def __init__(self, reader: StreamReader, probed: Probe, times_s: Sequence[float], *, with_next: bool) -> None:
         if probed.kind_of is None:
             raise ValueError("a plan needs to know the kind of every packet")
         self._reader = reader
+        self._with_next = with_next
         self._clock = probed.clock
         self._kind_of = probed.kind_of
         self._intra_only = reader.stream.codec.intra_only
         self._duration_s = probed.info.duration_s
         self._times_s = times_s
         self._missing: set[int] = set()
+        self._lost_samples = False
         self._started = False
 
-    def frames(self) -> Iterator[TimedFrame]:
+    def frames(self) -> Iterator[Sampled]:
+        last_s = -1.0
+        for sampled in self._attempt(with_next=self._with_next):
+            last_s = sampled.pts_s
+            yield sampled
+        if self._with_next and self._lost_samples:  # the damage may lie in frames that only the pairs need
+            yield from (sampled for sampled in self._attempt(with_next=False) if sampled.pts_s > last_s)
+
+    def _attempt(self, *, with_next: bool) -> Iterator[Sampled]:
+        """Plan, then decode up to the first damage."""
         planner = Planner(self._reader, self._kind_of, self._clock)
-        segments = planner.plan(self._times_s)
+        segments = planner.plan(self._times_s, with_next=with_next)
         cut_off = self._reader.damaged or planner.misses_end(self._times_s, self._duration_s)
+        samples = {ticks: following for segment in segments for ticks, following in segment.samples.items()}
         self._missing = set().union(*(segment.wanted for segment in segments))
+        self._started = False
+        yield from self._paired(self._intact(segments), samples)
+        self._lost_samples = not self._missing.isdisjoint(samples)
+        self.damaged = self.damaged or cut_off or bool(self._missing)
+
+    def _paired(self, frames: Iterable[tuple[int, VideoFrame]], samples: Mapping[int, int | None]) -> Iterator[Sampled]:
+        """The samples among the decoded frames, each as soon as the one that follows it is there or is passed."""
+        waiting: deque[tuple[int | None, Sampled]] = deque()
+        for ticks, frame in frames:
+            for wanted, sample in waiting:
+                if wanted == ticks:
+                    sample.following = frame
+            if ticks in samples:
+                waiting.append((samples[ticks], Sampled(self._clock.seconds(ticks), frame)))
+            while waiting and ((wanted := waiting[0][0]) is None or wanted <= ticks):
+                yield waiting.popleft()[1]
+        for _, sample in waiting:
+            yield sample
+
+    def _intact(self, segments: Sequence[Segment]) -> Iterator[tuple[int, VideoFrame]]:
+        """The wanted frames with their time stamps, up to the first damage."""
         try:
             yield from self._decode(segments)
         except StreamDamaged:
             self.damaged = True
-        self.damaged = self.damaged or cut_off or bool(self._missing)
 
-    def _decode(self, segments: Sequence[Segment]) -> Iterator[TimedFrame]:
+    def _decode(self, segments: Sequence[Segment]) -> Iterator[tuple[int, VideoFrame]]:
         self._reader.rewind()
         at_s = 0.0
         for segment in segments:
@@ -189,12 +256,12 @@ class PlannedFetch(Fetch):
     def _kind(self, packet: VideoPacket) -> PacketKind:
         return self._kind_of(memoryview(packet), packet.is_keyframe)
 
-    def _drain(self) -> Iterator[TimedFrame]:
+    def _drain(self) -> Iterator[tuple[int, VideoFrame]]:
         """Get out all frames the decoder holds, and make it ready to start anew."""
         yield from self._feed(None)
         self._reader.flush()
 
-    def _feed(self, packet: VideoPacket | None) -> Iterator[TimedFrame]:
+    def _feed(self, packet: VideoPacket | None) -> Iterator[tuple[int, VideoFrame]]:
         """Decode a packet; gives the wanted frames among those that come out."""
         try:
             frames = self._reader.decode(packet)
@@ -207,4 +274,4 @@ class PlannedFetch(Fetch):
             if frame.pts is not None and frame.pts in self._missing:
                 self._missing.discard(frame.pts)
                 self.damaged = self.damaged or frame.is_corrupt
-                yield self._clock.seconds(frame.pts), frame
+                yield frame.pts, frame

@@ -4,11 +4,19 @@ The container is read from end to end where targets are close together, and arou
 apart. Both see every frame near a target, so both choose the same frames.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dfd.sampling import FrameKind, FrameStamp, choose_frame, half_gaps, key_reach_s
+from dfd.sampling import (
+    FOLLOWING_S,
+    FrameKind,
+    FrameStamp,
+    choose_frame,
+    following_frame,
+    half_gaps,
+    key_reach_s,
+)
 from dfd.video.packets import KindReader
 from dfd.video.reader import StreamReader
 
@@ -44,12 +52,14 @@ class Segment:
     Attributes:
         entry: time stamp of the packet to start with; nothing before it is needed.
         last: time stamp of the last packet, in decoding order, that is wanted.
-        wanted: time stamps of the frames to give out.
+        samples: time stamps of the frames that stand for targets, each with that of the frame to follow it, if any.
+        wanted: all these time stamps.
     """
 
     entry: int
     last: int
-    wanted: set[int]
+    samples: dict[int, int | None] = field(default_factory=dict)
+    wanted: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -118,17 +128,22 @@ class Planner:
         """Time of the last frame read; None when there was none."""
         return self._run.shown[-1].pts_s if self._run.shown else None
 
-    def plan(self, times_s: Sequence[float]) -> list[Segment]:
-        """The segments that hold the frames that stand for the targets, in presentation order."""
+    def plan(self, times_s: Sequence[float], *, with_next: bool) -> list[Segment]:
+        """The segments that hold the frames that stand for the targets, in presentation order.
+
+        Args:
+            times_s: ascending target times.
+            with_next: want also the frame that follows each of them.
+        """
         while True:
             self._reader.rewind()
             self._run, self._skip, self._ended = Run(self._clock), 0, False
             try:
-                return self._segments(times_s)
+                return self._segments(times_s, with_next=with_next)
             except _CannotJump:
                 self._vain_jumps = _MOST_VAIN_JUMPS
 
-    def _segments(self, times_s: Sequence[float]) -> list[Segment]:
+    def _segments(self, times_s: Sequence[float], *, with_next: bool) -> list[Segment]:
         segments: list[Segment] = []
         chosen_run, last_position = self._run, -1
         for target_s, half_gap_s in zip(times_s, half_gaps(times_s), strict=True):
@@ -137,16 +152,28 @@ class Planner:
             run = self._run
             if not run.shown:
                 continue
-            position = run.positions[choose_frame(run.shown, target_s, half_gap_s)]
-            ticks, entry = run.times[position], run.entry_of(position)
-            if run is chosen_run and segments and entry <= last_position:
-                segments[-1].wanted.add(ticks)
-                last_position = max(last_position, position)
-                segments[-1].last = run.times[last_position]
-            else:
-                segments.append(Segment(run.times[entry], ticks, {ticks}))
-                chosen_run, last_position = run, position
+            chosen = choose_frame(run.shown, target_s, half_gap_s)
+            positions = [run.positions[chosen]]
+            if with_next:
+                positions += self._position_after(chosen)
+            entry = min(run.entry_of(position) for position in positions)
+            if run is not chosen_run or not segments or entry > last_position:
+                segments.append(Segment(run.times[entry], run.times[entry]))
+                chosen_run, last_position = run, entry
+            last_position = max(last_position, *positions)
+            ticks = [run.times[position] for position in positions]
+            segments[-1].last = run.times[last_position]
+            segments[-1].samples[ticks[0]] = ticks[1] if len(ticks) > 1 else None
+            segments[-1].wanted.update(ticks)
         return segments
+
+    def _position_after(self, chosen: int) -> list[int]:
+        """Where the frame that follows a chosen one was read; empty for the last frame."""
+        pts_s = self._run.shown[chosen].pts_s
+        self._read_to(pts_s + FOLLOWING_S)
+        chosen = bisect_left(self._run.shown, pts_s, key=lambda stamp: stamp.pts_s)
+        following = following_frame(self._run.shown, chosen)
+        return [] if following is None else [self._run.positions[following]]
 
     def misses_end(self, times_s: Sequence[float], duration_s: float) -> bool:
         """Whether the video ended so early that targets near its stated end have no frame."""
@@ -157,6 +184,10 @@ class Planner:
         latest_s = self._clock.seconds(self._run.latest) if self._run.times else 0.0
         if start_s - latest_s > JUMP_S and self._vain_jumps < _MOST_VAIN_JUMPS:
             self._jump(start_s)
+        self._read_to(end_s)
+
+    def _read_to(self, end_s: float) -> None:
+        """Read every frame up to a time, and one behind it."""
         end = self._clock.ticks(end_s)
         while not self._ended and not self._run.is_settled_to(end):
             self._read_packet()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from dfd.errors import UnreadableVideo
 from dfd.ports import VideoOpener, VideoSource
-from dfd.types import Frame, VideoInfo
+from dfd.types import Frame, ImageU8, VideoInfo
 from dfd.video.convert import FrameConverter
-from dfd.video.fetch import fetch
+from dfd.video.fetch import Sampled, fetch
 from dfd.video.limits import MediaLimits
 from dfd.video.probe import probe
 from dfd.video.reader import StreamReader
@@ -61,22 +61,29 @@ class PyAvVideo(VideoSource):
     def complete(self) -> bool:
         return self._complete
 
-    def sample(self, times_s: Sequence[float]) -> Iterator[Frame]:
+    def sample(self, times_s: Sequence[float], *, with_next: bool = False) -> Iterator[Frame]:
         if self._closed:
             raise ValueError("the video is closed")
         self._complete = False
         if not times_s:
             self._complete = True
             return
-        fetching = fetch(self._reader, self._probe, times_s)
+        fetching = fetch(self._reader, self._probe, times_s, with_next=with_next)
         count = 0
-        for pts_s, decoded in fetching.frames():
-            image, scale = self._converter.convert(decoded)
-            yield Frame(count, pts_s, image, scale)
+        for sampled in fetching.frames():
+            image, scale = self._converter.convert(sampled.frame)
+            yield Frame(count, sampled.pts_s, image, scale, self._following(sampled, image))
             count += 1
         if not count:
             raise UnreadableVideo(f"{self._reader.name}: not one frame of it can be decoded; it is damaged or cut off")
         self._complete = not fetching.damaged
+
+    def _following(self, sampled: Sampled, image: ImageU8) -> ImageU8 | None:
+        """The picture that follows a sampled one, `image`; None where there is none of its size."""
+        if sampled.following is None:
+            return None
+        following, _ = self._converter.convert(sampled.following)
+        return following if following.shape == image.shape else None
 
     def close(self) -> None:
         self._closed = True
