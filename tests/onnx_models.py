@@ -26,8 +26,8 @@ def write_mean_model(
         column: answer ``(N, 1)`` instead of ``(N,)``.
         batch: name, or fixed size, of the batch axis.
     """
-    side = manifest.input.size_px
-    crop = [side, side, 3] if manifest.input.layout is Layout.NHWC else [3, side, side]
+    side, channels = manifest.input.size_px, 3 * manifest.input.frames
+    crop = [side, side, channels] if manifest.input.layout is Layout.NHWC else [channels, side, side]
     nodes = [
         helper.make_node("ReduceMean", ["crops"], ["mean"], axes=[1, 2, 3], keepdims=0),
         helper.make_node("Mul", ["mean", "gain"], ["scaled"]),

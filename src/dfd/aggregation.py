@@ -4,16 +4,21 @@
 first version promised.
 
 **Support.** A track is *supported* when it has at least ``min_face_frames`` faces and no quality weakness (too small,
-too dark, too blurry). The *leading* track is the most suspicious supported one; where none is supported, the most
-suspicious of those with enough faces, else the most suspicious of all. The leading track's probability is the video's.
+too dark, too blurry, unlike the training faces). The *leading* track is the most suspicious supported one; where none
+is supported, the most suspicious of those with enough faces, else the most suspicious of all. The leading track's
+probability is the video's.
 
-**Verdict.** With T the threshold and m the margin around it:
+**Margin.** The mean of n faces is uncertain by s / sqrt(n), with s the model's ``frame_spread``. This widens the
+margin m around the threshold T to sqrt(m^2 + s^2 / n): independent errors add as squares. Where s is 0 it stays m.
+
+**Verdict.**
 
 1. No track at all: inconclusive (``no_face``), no probability.
 2. The leading track is not supported: inconclusive, with what it lacks (``too_few_frames``, ``face_too_small``,
-   ``too_dark``, ``too_blurry``).
-3. Its probability is closer to T than m: inconclusive (``near_threshold``).
-4. Its probability reaches T: fake. One fake face is enough, whatever the other tracks are.
+   ``too_dark``, ``too_blurry``, ``unlike_training``).
+3. A supported track reaches T and is not closer to it than its margin: fake. One fake face is enough, whatever the
+   other tracks are.
+4. A supported track is closer to T than its margin: inconclusive (``near_threshold``).
 5. Otherwise every supported track is clearly real. The unsupported tracks that would have been called fake (each at T
    or above, by m or more) are the *doubts*. Do they hold ``min_face_frames`` faces or more between them, the verdict is
    inconclusive; do they hold fewer (a stray detection, a glimpse of a passer-by), it is real. Either way what they lack
@@ -41,19 +46,26 @@ class VerdictRule:
         threshold: a track whose probability reaches it is called fake.
         inconclusive_margin: closer to the threshold than this, nothing is decided.
         min_face_frames: faces a track needs before it is trusted.
+        frame_spread: standard deviation of a face's probability around its track's mean.
     """
 
     threshold: float
     inconclusive_margin: float
     min_face_frames: int
+    frame_spread: float = 0.0
 
-    def is_near(self, probability: float) -> bool:
-        """Whether the probability is too close to the threshold to decide."""
-        return abs(probability - self.threshold) < self.inconclusive_margin
+    def is_near(self, track: TrackScore) -> bool:
+        """Whether a track's probability is too close to the threshold to decide, as few faces as it has."""
+        margin = math.hypot(self.inconclusive_margin, self.frame_spread / math.sqrt(track.face_count))
+        return abs(track.fake_probability - self.threshold) < margin
 
-    def is_fake(self, probability: float) -> bool:
-        """Whether the probability is at the threshold or above, and not too close to it."""
-        return probability >= self.threshold and not self.is_near(probability)
+    def looks_fake(self, probability: float) -> bool:
+        """Whether a probability is at the threshold or above, by the margin or more, however many faces it is of."""
+        return probability >= self.threshold and abs(probability - self.threshold) >= self.inconclusive_margin
+
+    def is_fake(self, track: TrackScore) -> bool:
+        """Whether a track's probability is at the threshold or above, and not too close to it."""
+        return track.fake_probability >= self.threshold and not self.is_near(track)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +126,19 @@ def decide(
     if not tracks:
         return Outcome(Verdict.INCONCLUSIVE, _ordered([Reason.NO_FACE, *remarks]), None)
     leading = tracks[0]
-    reasons = _lacks(leading, weaknesses, rule)
-    if rule.is_near(leading.fake_probability):
-        reasons.append(Reason.NEAR_THRESHOLD)
-    verdict = Verdict.INCONCLUSIVE
-    if not reasons and rule.is_fake(leading.fake_probability):
-        verdict = Verdict.FAKE
+    supported = [track for track in tracks if not _lacks(track, weaknesses, rule)]
+    near = [Reason.NEAR_THRESHOLD] if any(rule.is_near(track) for track in supported or [leading]) else []
+    verdict, reasons = Verdict.INCONCLUSIVE, [*_lacks(leading, weaknesses, rule), *near]
+    if any(rule.is_fake(track) for track in supported):
+        verdict, reasons = Verdict.FAKE, []
     elif not reasons:
-        verdict, reasons = _clear(tracks[1:], weaknesses, rule)
+        verdict, reasons = _clear(tracks[len(supported) :], weaknesses, rule)
     return Outcome(verdict, _ordered([*reasons, *remarks]), leading.fake_probability)
 
 
 def _clear(others: Sequence[TrackScore], weaknesses: Weaknesses, rule: VerdictRule) -> tuple[Verdict, list[Reason]]:
-    """Rule 5: the leading track is clearly real; do the others leave room for doubt?"""
-    doubts = [track for track in others if rule.is_fake(track.fake_probability)]  # a supported one would be leading
+    """Rule 5: every supported track is clearly real; do the others leave room for doubt?"""
+    doubts = [track for track in others if rule.looks_fake(track.fake_probability)]
     reasons = [reason for track in doubts for reason in _lacks(track, weaknesses, rule)]
     faces = sum(track.face_count for track in doubts)
     return Verdict.INCONCLUSIVE if faces >= rule.min_face_frames else Verdict.REAL, reasons

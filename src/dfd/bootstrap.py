@@ -9,6 +9,7 @@ from typing import Final
 from dfd.api.services import ServicePolicy, Services
 from dfd.backends.onnx_runtime import OnnxRuntimeBackend
 from dfd.backends.tf_serving import model_status
+from dfd.errors import ConfigurationError, InvalidParameter
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.faces.haar import HaarDetector
 from dfd.manifest import ModelManifest
@@ -74,13 +75,21 @@ def build_parts(
     """Load every part that is not given, side by side: hashing and optimising a model leave other threads free.
 
     Raises:
-        ConfigurationError: the detector cannot work here.
+        ConfigurationError: the detector cannot work here, or the model has no operating point of the name asked for.
         ModelNotFound, ModelCorrupt: see `build_model`.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
         loading = pool.submit(lambda: detector or build_detector(settings.face_detector, settings.cpu_threads))
         backend, manifest = model or build_model(settings)
+        _check_operating_point(manifest, settings.operating_point)
         return Parts(opener or build_opener(settings), loading.result(), backend, manifest)
+
+
+def _check_operating_point(manifest: ModelManifest, name: str | None) -> None:
+    try:
+        manifest.decision.in_force(None, name)
+    except InvalidParameter as error:
+        raise ConfigurationError(f"{manifest.name}/{manifest.version}: {error}") from error
 
 
 def build_analyzer(
@@ -100,6 +109,7 @@ def analysis_options(settings: Settings) -> AnalysisOptions:
         fps=settings.default_fps,
         max_frames=settings.max_frames,
         threshold=settings.threshold,
+        operating_point=settings.operating_point,
         no_face_fallback=settings.no_face_fallback,
         min_face_frames=settings.min_face_frames,
     )

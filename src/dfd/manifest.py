@@ -5,7 +5,6 @@ from. It lives as ``manifest.json`` beside the weights.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -13,8 +12,27 @@ from pathlib import Path
 from typing import Any, Self
 
 from dfd.errors import ModelCorrupt
+from dfd.judgement import Calibration, CalibrationMethod, Decision, ReferenceQuality
+
+__all__ = [
+    "MANIFEST_SCHEMA",
+    "Alignment",
+    "Calibration",
+    "Decision",
+    "InputContract",
+    "Layout",
+    "ModelManifest",
+    "Output",
+]
 
 MANIFEST_SCHEMA = 1
+
+_LATER: Mapping[str, Mapping[str, Any]] = {
+    "input": {"frames": 1},
+    "calibration": {"method": CalibrationMethod.PLATT, "knots": (), "quality": {}},
+    "decision": {"frame_spread": 0.0, "operating_points": {}},
+}
+"""Fields that the first manifests did not have, with what their absence means."""
 
 
 class Layout(StrEnum):
@@ -49,6 +67,7 @@ class InputContract:
         value_max: input value of white.
         crop_margin: context added on each side of the face box, as a share of the box's longer side.
         alignment: rotation applied before cutting.
+        frames: pictures of a face that the model sees at once: 1, or 2 for a frame and the one after it.
     """
 
     size_px: int
@@ -57,6 +76,7 @@ class InputContract:
     value_max: float
     crop_margin: float
     alignment: Alignment
+    frames: int = 1
 
     def __post_init__(self) -> None:
         if not 16 <= self.size_px <= 1024:
@@ -65,40 +85,8 @@ class InputContract:
             raise ValueError("value_max must exceed value_min")
         if not 0 <= self.crop_margin <= 2:
             raise ValueError(f"crop margin must be in [0, 2], got {self.crop_margin}")
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Platt scaling of a face's logit: p = 1 / (1 + exp(-(slope * logit + intercept))).
-
-    Platt, "Probabilistic outputs for support vector machines", 1999. Slope 1 and intercept 0 change nothing.
-    """
-
-    slope: float = 1.0
-    intercept: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.slope) and math.isfinite(self.intercept) and self.slope > 0):
-            raise ValueError(f"calibration needs a positive slope and finite numbers, got {self}")
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """From probability to verdict.
-
-    Attributes:
-        threshold: a video whose probability reaches it is called fake.
-        inconclusive_margin: closer to the threshold than this, the verdict is inconclusive.
-    """
-
-    threshold: float
-    inconclusive_margin: float
-
-    def __post_init__(self) -> None:
-        if not 0 < self.threshold < 1:
-            raise ValueError(f"threshold must be in (0, 1), got {self.threshold}")
-        if not 0 <= self.inconclusive_margin < 0.5:
-            raise ValueError(f"inconclusive margin must be in [0, 0.5), got {self.inconclusive_margin}")
+        if self.frames not in (1, 2):
+            raise ValueError(f"a model sees 1 or 2 frames at once, got {self.frames}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +108,7 @@ class ModelManifest:
         licence: SPDX identifier or plain words.
         metrics: figures of the evaluation, as published in the card.
         reference: free facts for provenance (seed, code version, recipe).
+        reference_quality: what the training faces look like; None asks no face to be like them.
     """
 
     name: str
@@ -136,6 +125,7 @@ class ModelManifest:
     licence: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
     reference: Mapping[str, Any] = field(default_factory=dict)
+    reference_quality: ReferenceQuality | None = None
 
     def __post_init__(self) -> None:
         if self.weights_file not in self.files:
@@ -163,11 +153,13 @@ class ModelManifest:
             contract = dict(fields.pop("input"))
             contract["layout"] = Layout(contract["layout"])
             contract["alignment"] = Alignment(contract["alignment"])
+            likeness = fields.pop("reference_quality", None)
             return cls(
                 input=InputContract(**contract),
                 output=Output(fields.pop("output")),
-                calibration=Calibration(**fields.pop("calibration")),
-                decision=Decision(**fields.pop("decision")),
+                calibration=Calibration.from_dict(fields.pop("calibration")),
+                decision=Decision.from_dict(fields.pop("decision")),
+                reference_quality=None if likeness is None else ReferenceQuality.from_dict(likeness),
                 **fields,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -189,8 +181,18 @@ class ModelManifest:
         return cls.from_dict(data)
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form; `from_dict` reads it back to an equal manifest."""
-        return {"schema": MANIFEST_SCHEMA, **asdict(self)}
+        """The JSON form; `from_dict` reads it back to an equal manifest.
+
+        Fields of later versions are left out where they say nothing, so that a manifest is written as it was read.
+        """
+        data = asdict(self)
+        for part, absent in _LATER.items():
+            data[part] = {
+                name: value for name, value in data[part].items() if name not in absent or value != absent[name]
+            }
+        if self.reference_quality is None:
+            del data["reference_quality"]
+        return {"schema": MANIFEST_SCHEMA, **data}
 
     def write(self, path: Path) -> None:
         """Write ``manifest.json``, sorted and indented, so that differences read well."""

@@ -20,6 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from dfd.aggregation import VerdictRule, by_track, decide, score_tracks
 from dfd.background import read_ahead, sha256_of
 from dfd.calibration import to_probability
@@ -50,7 +52,7 @@ FALLBACK_TRACK_ID = 0
 """Track of the centre squares; it clashes with no face's, since squares are scored only where no face was found."""
 
 _FRAMES_AHEAD = 3
-"""Decoded frames that may wait: enough to smooth over keyframes, and 8 MB at 1280x720."""
+"""Decoded frames that may wait: enough to smooth over keyframes, and 8 MB at 1280x720; twice that for pairs."""
 
 _LARGEST_BATCH = 32
 """More crops in one call gain nothing on a CPU and cost memory."""
@@ -63,7 +65,8 @@ class AnalysisOptions:
     Attributes:
         fps: frames sampled for each second of video, above 0 and at most 120.
         max_frames: most frames sampled; a longer video is sampled more sparsely over its whole length.
-        threshold: probability from which a video is called fake; None for the model's own.
+        threshold: probability from which a video is called fake; None leaves it to `operating_point`.
+        operating_point: name of one of the model's operating points; None for the model's own threshold.
         no_face_fallback: when the whole video shows no face, score the centre square of every frame, as the first
             version did frame by frame. The report then says ``no_face_fallback``, and those frames do not count as
             face frames. A video with a face is never judged by its squares.
@@ -77,6 +80,7 @@ class AnalysisOptions:
     fps: float = 2.0
     max_frames: int = 256
     threshold: float | None = None
+    operating_point: str | None = None
     no_face_fallback: bool = False
     min_face_frames: int = 3
     quality: QualityLimits = field(default_factory=QualityLimits)
@@ -140,7 +144,9 @@ class Analyzer:
         Raises:
             InputError: the file cannot be analysed (see `dfd.ports.VideoOpener` and `dfd.ports.VideoSource`).
             BackendUnavailable: the model does not answer.
+            InvalidParameter: the model has no operating point of the name asked for.
         """
+        self._manifest.decision.in_force(options.threshold, options.operating_point)  # complain before the work
         watch = Stopwatch(self._clock)
         with watch.stage("total"):
             with watch.stage("open"):
@@ -160,7 +166,8 @@ class Analyzer:
         faces = _FaceScorer(self._backend, self._manifest, watch)
         squares = _FaceScorer(self._backend, self._manifest, watch) if options.no_face_fallback else None
         sampled = face_frames = 0
-        with read_ahead(source.sample(times), _FRAMES_AHEAD) as frames:
+        with_next = self._manifest.input.frames == 2
+        with read_ahead(source.sample(times, with_next=with_next), _FRAMES_AHEAD) as frames:
             for frame in watch.each("decode_wait", frames):
                 sampled += 1
                 with watch.stage("detect"):
@@ -202,13 +209,10 @@ class Analyzer:
     ) -> Report:
         """Draw the conclusion."""
         decision = self._manifest.decision
-        rule = VerdictRule(
-            threshold=decision.threshold if options.threshold is None else options.threshold,
-            inconclusive_margin=decision.inconclusive_margin,
-            min_face_frames=options.min_face_frames,
-        )
+        threshold, operating_point = decision.in_force(options.threshold, options.operating_point)
+        rule = VerdictRule(threshold, decision.inconclusive_margin, options.min_face_frames, decision.frame_spread)
         weak = {
-            track_id: weaknesses([score.quality for score in scores], options.quality)
+            track_id: weaknesses([score.quality for score in scores], options.quality, self._manifest.reference_quality)
             for track_id, scores in by_track(gathered.face_scores).items()
         }
         tracks = score_tracks(gathered.face_scores, weak, rule.min_face_frames)
@@ -218,7 +222,8 @@ class Analyzer:
             verdict=outcome.verdict,
             reasons=outcome.reasons,
             fake_probability=outcome.fake_probability,
-            threshold=rule.threshold,
+            threshold=threshold,
+            operating_point=operating_point,
             tracks=tracks,
             face_scores=gathered.face_scores,
             coverage=gathered.coverage,
@@ -261,8 +266,8 @@ class _FaceScorer:
         for face in faces:
             with self._watch.stage("crop"):
                 source_box = face.detection.box.scaled(1 / frame.scale)
-                image = crop_face(frame.image, face.detection, self._manifest.input)
-                crop = FaceCrop(face, image, measure(image, source_box.side_px))
+                image = crop_face(frame.image, face.detection, self._manifest.input, frame.following)
+                crop = FaceCrop(face, image, measure(image[..., :3], source_box.side_px))
             self._waiting.append((crop, source_box))
             if len(self._waiting) == self._batch_size:
                 self._score()
@@ -276,7 +281,8 @@ class _FaceScorer:
     def _score(self) -> None:
         with self._watch.stage("score"):
             batch = to_model_input([crop.image for crop, _ in self._waiting], self._manifest.input)
-            probabilities = to_probability(self._backend.predict(batch), self._manifest.calibration)
+            measures = np.array([crop.quality.measures for crop, _ in self._waiting])
+            probabilities = to_probability(self._backend.predict(batch), self._manifest.calibration, measures)
         for (crop, source_box), probability in zip(self._waiting, probabilities, strict=True):
             self._scores.append(
                 FaceScore(

@@ -10,7 +10,7 @@ from typing import Any
 
 from dfd.types import BoundingBox, Coverage, FaceScore, Report, TrackScore, VideoInfo
 
-REPORT_SCHEMA_VERSION = "1.0"
+REPORT_SCHEMA_VERSION = "1.1"
 """Raised in the first place when a field changes its meaning or goes away, in the second when one is added."""
 
 DECIMALS = 6
@@ -30,6 +30,7 @@ def report_to_dict(report: Report) -> dict[str, Any]:
         "reasons": [reason.value for reason in report.reasons],
         "fake_probability": _rounded(report.fake_probability),
         "threshold": _rounded(report.threshold),
+        "operating_point": report.operating_point,
         "tracks": _tracks(report.tracks),
         "face_scores": [_face_score(score) for score in report.face_scores],
         "coverage": _coverage(report.coverage),
@@ -63,7 +64,8 @@ def classic_response(report: Report, latency_ms: float) -> dict[str, Any]:
     Of the first version: ``score`` (null when nothing was scored), ``label`` (``fake``, ``real`` or
     ``inconclusive``), ``frame_samples``, ``version`` (of the model), ``latency_ms`` and ``meta`` with ``src_fps`` (null
     for a still image), ``total_frames`` (null when unknown), ``used_step``, ``face_frames`` and
-    ``face_detect_rate``. Added: ``reasons``, ``tracks``, ``model`` and ``input_sha256``, as in `report_to_dict`.
+    ``face_detect_rate``. Added: ``reasons``, ``threshold``, ``operating_point``, ``tracks``, ``model`` and
+    ``input_sha256``, as in `report_to_dict`.
 
     Args:
         report: the analysis.
@@ -83,6 +85,8 @@ def classic_response(report: Report, latency_ms: float) -> dict[str, Any]:
             "face_detect_rate": _decimals(report.coverage.face_detect_rate),
         },
         "reasons": [reason.value for reason in report.reasons],
+        "threshold": _rounded(report.threshold),
+        "operating_point": report.operating_point,
         "tracks": _tracks(report.tracks),
         "model": asdict(report.model),
         "input_sha256": report.input_sha256,
@@ -129,6 +133,7 @@ def _face_score(score: FaceScore) -> dict[str, Any]:
             "face_side_px": _decimals(score.quality.face_side_px),
             "brightness": _decimals(score.quality.brightness),
             "sharpness": _decimals(score.quality.sharpness),
+            "flatness": _decimals(score.quality.flatness),
         },
     }
 

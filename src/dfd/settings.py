@@ -116,6 +116,11 @@ class Settings(BaseSettings):
     threshold: float | None = Field(
         None, gt=0, lt=1, description="Probability from which a video is called fake; unset: the model's own"
     )
+    operating_point: str | None = Field(
+        None,
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Threshold of the model by name, for example `low_false_alarm`; `THRESHOLD` wins over it",
+    )
     default_fps: float = Field(2.0, gt=0, le=120, description="Frames sampled for each second of video")
     max_frames: int = Field(256, ge=1, le=100_000, description="Most frames sampled; spread over longer videos")
     min_face_frames: int = Field(3, ge=1, description="Fewer samples of a face than this are too few for a verdict")

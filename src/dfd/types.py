@@ -5,6 +5,7 @@ Conventions: images are RGB, ``(H, W, 3) uint8``, upright; boxes are ``x1, y1, x
 pixels of that frame's image; `Frame.scale` leads back to pixels of the upright source. Label polarity: 1 = fake.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +18,11 @@ ImageU8 = npt.NDArray[np.uint8]
 """RGB image, ``(H, W, 3)``, values 0 to 255."""
 
 FloatArray = npt.NDArray[np.float32]
+
+QUALITY_MEASURES = ("log2_face_side_px", "brightness", "log2_sharpness", "flatness")
+"""Names of `FaceQuality.measures`, in their order."""
+
+_LEAST_SHARPNESS = 0.01  # added before the logarithm, so that a flat picture has one
 
 LANDMARK_NAMES = ("right_eye", "left_eye", "nose_tip", "mouth_centre", "right_ear", "left_ear")
 """Order of `FaceDetection.landmarks_px`. Right and left are the subject's own."""
@@ -63,16 +69,22 @@ class Frame:
         image: ``(H, W, 3) uint8`` RGB, upright.
         scale: image pixels for one pixel of the upright source, in (0, 1]; below 1 where the source is larger than
             the working size.
+        following: the picture shown right after, as `image` in shape, scale and orientation; None where it was not
+            asked for or there is none (see `dfd.ports.VideoSource.sample`).
     """
 
     index: int
     pts_s: float
     image: ImageU8
     scale: float = 1.0
+    following: ImageU8 | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
             raise ValueError(f"a frame is (H, W, 3) uint8, got {self.image.shape} {self.image.dtype}")
+        after = self.following
+        if after is not None and (after.shape != self.image.shape or after.dtype != np.uint8):
+            raise ValueError(f"the following picture is {self.image.shape} uint8, got {after.shape} {after.dtype}")
         if not 0 < self.scale <= 1:
             raise ValueError(f"scale must be in (0, 1], got {self.scale}")
 
@@ -162,11 +174,23 @@ class FaceQuality:
         face_side_px: longer side of the face box, in pixels of the upright source.
         brightness: mean luma of the crop, in [0, 1].
         sharpness: variance of the Laplacian of the crop's luma at a fixed size (see `dfd.quality`).
+        flatness: share of the crop's pixels without texture, in [0, 1] (see `dfd.quality`); compression raises it.
+            0 where it was not measured.
     """
 
     face_side_px: float
     brightness: float
     sharpness: float
+    flatness: float = 0.0
+
+    @property
+    def measures(self) -> tuple[float, ...]:
+        """The quality as calibration looks at it, on scales where equal steps mean about the same.
+
+        In the order of `QUALITY_MEASURES`: size and sharpness as base-2 logarithms, since doubling either is one step.
+        """
+        side, sharpness = max(self.face_side_px, 1.0), self.sharpness + _LEAST_SHARPNESS
+        return math.log2(side), self.brightness, math.log2(sharpness), self.flatness
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +199,8 @@ class FaceCrop:
 
     Attributes:
         face: whose crop this is.
-        image: ``(S, S, 3) uint8`` RGB, S = the model's input size.
+        image: ``(S, S, 3) uint8`` RGB, S = the model's input size; ``(S, S, 6)`` for a model that looks at two frames,
+            RGB of the frame, then of the one that follows it.
         quality: measured on the crop.
     """
 
@@ -242,6 +267,7 @@ class Reason(StrEnum):
     FACE_TOO_SMALL = "face_too_small"
     TOO_DARK = "too_dark"
     TOO_BLURRY = "too_blurry"
+    UNLIKE_TRAINING = "unlike_training"
     NEAR_THRESHOLD = "near_threshold"
     NO_FACE_FALLBACK = "no_face_fallback"
     DECODE_INCOMPLETE = "decode_incomplete"
@@ -290,6 +316,8 @@ class Report:
         reasons: why it is inconclusive, or what weakens it; empty when nothing does.
         fake_probability: calibrated probability for the most suspicious track; None when nothing was scored.
         threshold: probability from which a video is called fake.
+        operating_point: name of the model's operating point that the threshold belongs to; None where it is the model's
+            default or was given as a number.
         tracks: one entry a face track, most suspicious first.
         face_scores: every scored face, by time.
         coverage: what the verdict rests on.
@@ -304,6 +332,7 @@ class Report:
     reasons: tuple[Reason, ...]
     fake_probability: float | None
     threshold: float
+    operating_point: str | None
     tracks: tuple[TrackScore, ...]
     face_scores: tuple[FaceScore, ...]
     coverage: Coverage

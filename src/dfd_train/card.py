@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dfd.evaluation.page import FIGURES
 from dfd.manifest import ModelManifest
 from dfd_train.datasets import Clip
 
@@ -31,17 +32,6 @@ _LIMITS = """\
 - **Not meant for** deciding alone about a person, an account or a publication, nor for proving that a video is genuine:
   `real` means that the model found no sign of the forgeries it knows.
 """
-
-_METRIC_NAMES = {
-    "auc": "AUC",
-    "eer": "EER",
-    "ap": "average precision",
-    "brier": "Brier score",
-    "ece": "ECE (15 equal-width bins)",
-    "tpr_at_fpr_5": "TPR at 5 % FPR",
-    "false_alarm_rate": "false alarms (reals at or above the threshold)",
-    "detection_rate": "detections (fakes at or above the threshold)",
-}
 
 
 def write_card(folder: Path, manifest: ModelManifest, clips: Sequence[Clip], test: Sequence[Clip]) -> None:
@@ -70,7 +60,8 @@ def write_card(folder: Path, manifest: ModelManifest, clips: Sequence[Clip], tes
         f"{recipe['seed']}.\n",
         "## How good it is\n",
         "A video's score is that of its most suspicious face track: the mean of the track's calibrated face "
-        "probabilities. Intervals are 95 %, by bootstrap over videos.\n",
+        "probabilities. Intervals are 95 %, by bootstrap over videos, those of the same people drawn "
+        "together.\n",
         f"### Held-out sources and people ({manifest.reference['folds']}-fold cross-validation)\n",
         "Folds never share a published source or a person. These scores were also used to fit the calibration (two "
         "numbers), and the folds' models are siblings of the shipped one, not the shipped one itself.\n",
@@ -99,23 +90,26 @@ def _data(clips: Sequence[Clip]) -> str:
 
 
 def _figures(figures: Mapping[str, Any]) -> str:
-    videos = figures["videos"]
+    seen = figures["coverage"]
     lines = [
-        f"{videos['real']} real and {videos['fake']} fake clips; a face was found and scored in "
-        f"{figures['coverage']:.1%} of them. Frame AUC {figures['frame']['auc']:.3f}.\n",
+        f"{seen['real']} real and {seen['fake']} fake clips; a face was found and scored in "
+        f"{seen['scored_share']['value']:.1%} of them. Frame AUC {figures['frame']['auc']['value']:.3f}.\n",
         "| figure | value | 95 % interval |",
         "| --- | ---: | --- |",
     ]
-    for name, title in _METRIC_NAMES.items():
+    for name, title in FIGURES.items():
         lines.append(_row(title, figures["video"][name]))
     for family, entry in figures["per_family"].items():
         lines.append(_row(f"AUC, {family} ({entry['fakes']} fakes) against all reals", entry["auc"]))
     if "verdicts" in figures:
         lines += ["", "| clips | fake | real | inconclusive |", "| --- | ---: | ---: | ---: |"]
-        for name, counts in figures["verdicts"].items():
+        for name in ("real", "fake"):
+            counts = figures["verdicts"][name]
             lines.append(f"| {name} | {counts['fake']} | {counts['real']} | {counts['inconclusive']} |")
     return "\n".join(lines) + "\n"
 
 
-def _row(title: str, estimate: Mapping[str, float]) -> str:
+def _row(title: str, estimate: Mapping[str, float] | None) -> str:
+    if estimate is None:
+        return f"| {title} | undefined | |"
     return f"| {title} | {estimate['value']:.3f} | {estimate['low']:.3f} to {estimate['high']:.3f} |"

@@ -1,18 +1,32 @@
 """``dfd-train``: make a model version from a data folder."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dfd.errors import DfdError
-from dfd_train.recipe import Recipe
+from dfd.errors import ConfigurationError, DfdError
+from dfd_train.recipe import RECIPES, Recipe
 
-_DEFAULTS = Recipe()
+if TYPE_CHECKING:
+    from dfd_train.datasets import Clip
+    from dfd_train.store import CropStore
 
+_NEWEST = "2"
+_DEFAULTS = RECIPES[_NEWEST]
+
+_Data = Annotated[Path, typer.Option(envvar="DFD_DATA_DIR", help="Folder that holds 'clips'.")]
+_RecipeName = Annotated[str, typer.Option(help="Model version whose recipe is taken: " + ", ".join(RECIPES) + ".")]
+_Folds = Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")]
+_Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 _Name = Annotated[str, typer.Argument(help="Data set, as docs/datasets.md names it, or 'auto'.")]
 _Root = Annotated[Path, typer.Argument(help="Its folder, or its list.")]
+_Work = Annotated[Path, typer.Option(help="Folder for the crop store and what is made of it.")]
+_Split = Annotated[str, typer.Option(help="Only this part of the set's own split.")]
+_Limit = Annotated[int, typer.Option(min=0, help="Only so many clips, spread evenly; 0 for all.")]
+_Progress = Annotated[bool, typer.Option(help="Show bars.")]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -24,28 +38,28 @@ def about() -> None:
 
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
-    data: Annotated[Path, typer.Option(envvar="DFD_DATA_DIR", help="Folder that holds 'clips'.")],
+    data: _Data,
     out: Annotated[Path, typer.Option(help="Version folder to write, <name>/<version>.")],
-    work: Annotated[Path, typer.Option(help="Folder for the crop store and checkpoints.")] = Path("training"),
-    folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 3,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes.")] = _DEFAULTS.epochs,
-    steps: Annotated[int, typer.Option(min=1, help="Batches an epoch.")] = _DEFAULTS.steps_per_epoch,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = _DEFAULTS.seed,
+    work: _Work = Path("training"),
+    recipe: _RecipeName = _NEWEST,
+    folds: _Folds = 3,
+    epochs: Annotated[int | None, typer.Option(min=0, help="Passes, in place of the recipe's.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Batches an epoch, in place of the recipe's.")] = None,
+    seed: _Seed = _DEFAULTS.seed,
     limit: Annotated[int, typer.Option(min=0, help="Train on about so many clips; 0 for all.")] = 0,
     mixed_precision: Annotated[bool, typer.Option(help="Compute in float16; pays on a GPU.")] = False,
-    progress: Annotated[bool, typer.Option(help="Show bars.")] = True,
+    progress: _Progress = True,
 ) -> None:
     """Cut faces, cross-validate, calibrate, train, export, test and write the card. Call again to resume."""
-    import cv2  # noqa: PLC0415 -- the heavy imports come after --help
-
-    from dfd_train.workflow import Plan  # noqa: PLC0415
+    from dfd_train.workflow import Plan  # noqa: PLC0415 -- the heavy imports come after --help
     from dfd_train.workflow import run as run_workflow  # noqa: PLC0415
 
-    cv2.setNumThreads(1)  # the batches are made in threads already
-    logging.basicConfig(level=logging.WARNING)
-    recipe = Recipe(seed=seed, epochs=epochs, steps_per_epoch=steps, mixed_precision=mixed_precision)
+    _prepare()
     try:
-        manifest = run_workflow(Plan(data, work, out, folds, limit, progress), recipe)
+        chosen = replace(_recipe(recipe), seed=seed, mixed_precision=mixed_precision)
+        chosen = replace(chosen, epochs=chosen.epochs if epochs is None else epochs)
+        chosen = replace(chosen, steps_per_epoch=chosen.steps_per_epoch if steps is None else steps)
+        manifest = run_workflow(Plan(data, work, out, folds, limit, progress), chosen)
     except DfdError as error:
         raise _failed(error) from error
     test = manifest.metrics["test"]["video"]["auc"]
@@ -53,31 +67,67 @@ def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 
 
 @app.command()
+def ablate(
+    data: _Data,
+    names: Annotated[list[str] | None, typer.Argument(help="Variants; all where none is named.")] = None,
+    work: _Work = Path("training"),
+    recipe: _RecipeName = _NEWEST,
+    folds: _Folds = 3,
+    only: Annotated[list[int] | None, typer.Option(min=1, help="Hold out only this fold (may be repeated).")] = None,
+    progress: _Progress = True,
+) -> None:
+    """Train with one part of the recipe changed at a time and tell what each is worth. Call again to resume."""
+    from dfd_train.ablation import VARIANTS, ablate, as_markdown  # noqa: PLC0415 -- the heavy imports come after --help
+    from dfd_train.workflow import Plan, cut_faces, read_clips  # noqa: PLC0415
+
+    _prepare()
+    try:
+        if unknown := sorted(set(names or []) - set(VARIANTS)):
+            raise ConfigurationError(f"no variant {unknown[0]!r}; there are: {', '.join(VARIANTS)}")
+        plan = Plan(data, work, work, folds, progress=progress)
+        clips, _ = read_clips(plan)
+        rows = ablate(
+            names or list(VARIANTS),
+            _recipe(recipe),
+            lambda contract: cut_faces(plan, contract, clips),
+            [fold - 1 for fold in only or range(1, folds + 1)],
+            fold_count=folds,
+            runs=work / "ablation",
+            progress=progress,
+        )
+    except DfdError as error:
+        raise _failed(error) from error
+    typer.echo(as_markdown(rows))
+
+
+def _prepare() -> None:
+    """Set up a process that trains."""
+    import cv2  # noqa: PLC0415 -- not needed for --help
+
+    cv2.setNumThreads(1)  # the batches are made in threads already
+    logging.basicConfig(level=logging.WARNING)
+
+
+def _recipe(name: str) -> Recipe:
+    if name not in RECIPES:
+        raise ConfigurationError(f"no recipe {name!r}; there are: {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+@app.command()
 def data(
     name: _Name,
     root: _Root,
-    work: Annotated[Path, typer.Option(help="Folder for the crop store.")] = Path("training"),
-    split: Annotated[str, typer.Option(help="Only this part of the set's own split.")] = "",
-    limit: Annotated[int, typer.Option(min=0, help="Only so many clips, spread evenly; 0 for all.")] = 0,
-    progress: Annotated[bool, typer.Option(help="Show a bar.")] = True,
+    work: _Work = Path("training"),
+    split: _Split = "",
+    limit: _Limit = 0,
+    progress: _Progress = True,
 ) -> None:
     """Cut the faces of a data set into the crop store and count them. Call again to resume."""
-    from dfd.faces.blazeface import BlazeFaceDetector  # noqa: PLC0415 -- the heavy imports come after --help
-    from dfd.video.limits import MediaLimits  # noqa: PLC0415
-    from dfd.video.pyav import PyAvOpener  # noqa: PLC0415
-    from dfd_train.data_report import evenly, faces_table  # noqa: PLC0415
-    from dfd_train.datasets import DatasetError, read  # noqa: PLC0415
-    from dfd_train.datasets.frames import ClipOpener  # noqa: PLC0415
-    from dfd_train.store import CropStore, StoreSettings  # noqa: PLC0415
+    from dfd_train.data_report import faces_table  # noqa: PLC0415 -- the heavy imports come after --help
 
     try:
-        clips = evenly([clip for clip in read(name, root) if split in {"", clip.split}], limit)
-        if not clips:
-            raise DatasetError(f"{root} has no clips in split {split!r}: `dfd-train splits` lists what it has")
-        store = CropStore(work / "crops", StoreSettings(_DEFAULTS.contract))
-        store.build(
-            clips, ClipOpener(PyAvOpener(MediaLimits()), clips), BlazeFaceDetector(threads=2), progress=progress
-        )
+        clips, store = _cut(name, root, split, limit, work, progress=progress)
         faces = {clip.key: store.read(clip).count for clip in clips}
     except DfdError as error:
         raise _failed(error) from error
@@ -99,6 +149,83 @@ def splits(
     except DfdError as error:
         raise _failed(error) from error
     typer.echo(report)
+
+
+@app.command()
+def forge(  # noqa: PLR0913, PLR0917 -- each is an option of the command
+    name: _Name,
+    root: _Root,
+    work: _Work = Path("training"),
+    split: _Split = "",
+    limit: _Limit = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps of each network.")] = 1500,
+    people: Annotated[int, typer.Option(min=0, help="How many people get a decoder of their own.")] = 24,
+    size: Annotated[int, typer.Option(min=16, max=128, help="Side of the deepfakes' faces in px; 64 or 96.")] = 64,
+    seed: _Seed = _DEFAULTS.seed,
+    progress: _Progress = True,
+) -> None:
+    """Train small decoders on the real clips of a data set and forge those with them. Call again to resume."""
+    from dfd_train.forge import Forge, ForgeSettings, forge_clips  # noqa: PLC0415 -- heavy
+
+    try:
+        clips, store = _cut(name, root, split, limit, work, progress=progress)
+        smithy = Forge(work / "forge", ForgeSettings(size_px=size, steps=steps, people=people, seed=seed))
+        reals = forge_clips([(clip, store.read(clip)) for clip in clips if not clip.is_fake])
+        smithy.train(reals, progress=progress)
+        keys = smithy.render(reals, progress=progress)
+    except DfdError as error:
+        raise _failed(error) from error
+    typer.echo(f"{len(keys)} forged clips in {work / 'forge'}")
+
+
+@app.command()
+def preview(  # noqa: PLR0913, PLR0917 -- each is an option of the command
+    name: _Name,
+    root: _Root,
+    work: _Work = Path("training"),
+    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("sheet.png"),
+    split: _Split = "",
+    limit: _Limit = 0,
+    columns: Annotated[int, typer.Option(min=1, help="Pictures a row.")] = 8,
+    side: Annotated[int, typer.Option(min=32, max=288, help="Side of each picture in px.")] = 144,
+    seed: _Seed = _DEFAULTS.seed,
+    progress: _Progress = True,
+) -> None:
+    """Draw what the model is shown: reals, made fakes of every family, genuine fakes, and some of them worn."""
+    import numpy as np  # noqa: PLC0415 -- the heavy imports come after --help
+
+    from dfd_train.forged_store import ForgedStore  # noqa: PLC0415
+    from dfd_train.preview import contact_sheet, preview_rows, write_sheet  # noqa: PLC0415
+
+    try:
+        clips, store = _cut(name, root, split, limit, work, progress=progress)
+        faces = [(clip, store.read(clip)) for clip in clips]
+        forged = ForgedStore(work / "forge" / "clips")
+        rows = preview_rows(faces, forged, columns, np.random.default_rng(seed))
+        write_sheet(out, contact_sheet(rows, side))
+    except DfdError as error:
+        raise _failed(error) from error
+    typer.echo(f"wrote {out}: {', '.join(label for label, _ in rows)}")
+
+
+def _cut(
+    name: str, root: Path, split: str, limit: int, work: Path, *, progress: bool
+) -> "tuple[list[Clip], CropStore]":
+    """The chosen clips of a data set, and the store in which all their faces are."""
+    from dfd.faces.blazeface import BlazeFaceDetector  # noqa: PLC0415 -- the heavy imports come after --help
+    from dfd.video.limits import MediaLimits  # noqa: PLC0415
+    from dfd.video.pyav import PyAvOpener  # noqa: PLC0415
+    from dfd_train.data_report import evenly  # noqa: PLC0415
+    from dfd_train.datasets import DatasetError, read  # noqa: PLC0415
+    from dfd_train.datasets.frames import ClipOpener  # noqa: PLC0415
+    from dfd_train.store import CropStore, StoreSettings  # noqa: PLC0415
+
+    clips = evenly([clip for clip in read(name, root) if split in {"", clip.split}], limit)
+    if not clips:
+        raise DatasetError(f"{root} has no clips in split {split!r}: `dfd-train splits` lists what it has")
+    store = CropStore(work / "crops", StoreSettings(_DEFAULTS.contract))
+    store.build(clips, ClipOpener(PyAvOpener(MediaLimits()), clips), BlazeFaceDetector(threads=2), progress=progress)
+    return clips, store
 
 
 def _failed(error: DfdError) -> typer.Exit:

@@ -1,6 +1,9 @@
 """Every number of a training run, in one value that is written beside its results."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
 
 from dfd.manifest import Alignment, InputContract, Layout
 
@@ -9,6 +12,35 @@ CONTRACT_V1 = InputContract(
 )
 """The classic contract: 64x64 RGB in [0, 1], ``[N, 64, 64, 3]``."""
 
+CONTRACT_V2 = InputContract(
+    size_px=160,
+    layout=Layout.NHWC,
+    value_min=0.0,
+    value_max=1.0,
+    crop_margin=0.2,
+    alignment=Alignment.EYES,
+    frames=2,
+)
+"""Version 2: 160x160, with more of what surrounds the face, and the frame after it, ``[N, 160, 160, 6]``."""
+
+
+class Backbone(StrEnum):
+    """What the network is built of (see `dfd_train.backbone`)."""
+
+    B0 = "efficientnet_b0"
+    LITE0 = "efficientnet_lite0"
+
+
+class Pooling(StrEnum):
+    """What the last layer sees of the feature maps."""
+
+    LAST = "last"
+    BANDS = "bands"
+
+
+def _made(**weights: float) -> Mapping[str, float]:
+    return MappingProxyType(weights)
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -16,12 +48,23 @@ class Recipe:
 
     Attributes:
         contract: the input contract of the model.
+        backbone: the network.
+        pooling: of its feature maps.
+        stages: how many of the backbone's seven stages are used.
+        frozen_stages: stages of the network, from the image on, that keep their ImageNet weights; the stem is frozen
+            with the first.
+        frozen_norms: whether batch normalisation keeps ImageNet's statistics and scales.
+        head_batches: batches the last layer is fitted to before fine-tuning (`dfd_train.head`); 0 to start at random.
+        head_strength: C of that logistic regression.
         seed: of weights, order and augmentation.
         epochs: passes; the learning rate falls along a cosine over all of them.
         steps_per_epoch: batches a pass.
-        batch_size: images a batch; half genuine clips (both classes alike), half self-blended pairs by
-            `blended_share`.
-        blended_share: share of a batch that is self-blended pairs (a real and its blend).
+        batch_size: images a batch.
+        made_share: share of a batch that is pairs of a real and a forgery made of it; the rest are genuine clips,
+            both classes alike.
+        made: weight of each family of made fakes (`dfd_train.synthesis.FORGERS`).
+        worn_share: share of all images that go through a camera and an H.264 encoder (`dfd_train.camera.worn`).
+        degraded_share: share that goes through a camera and JPEG only.
         learning_rate: peak, reached after a short warm-up.
         weight_decay: decoupled (AdamW).
         dropout: before the last layer.
@@ -30,15 +73,43 @@ class Recipe:
         mixed_precision: compute in float16 where the device gains from it.
     """
 
-    contract: InputContract = CONTRACT_V1
+    contract: InputContract
+    backbone: Backbone
+    pooling: Pooling
+    stages: int = 7
+    frozen_stages: int = 0
+    frozen_norms: bool = False
+    head_batches: int = 0
+    head_strength: float = 1e-4
     seed: int = 1
     epochs: int = 10
     steps_per_epoch: int = 120
     batch_size: int = 64
-    blended_share: float = 0.375
+    made_share: float = 0.375
+    made: Mapping[str, float] = field(default_factory=lambda: _made(self_blend=1.0))
+    worn_share: float = 0.25
+    degraded_share: float = 0.45
     learning_rate: float = 6e-4
     weight_decay: float = 0.02
     dropout: float = 0.3
     label_smoothing: float = 0.05
     ema_momentum: float = 0.995
     mixed_precision: bool = False
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        "1": Recipe(CONTRACT_V1, Backbone.B0, Pooling.LAST),
+        "2": Recipe(
+            CONTRACT_V2,
+            Backbone.LITE0,
+            Pooling.BANDS,
+            stages=5,
+            frozen_stages=2,
+            frozen_norms=True,
+            made=_made(self_blend=0.35, swap=0.25, lipsync=0.25, rerender=0.15),
+            learning_rate=3e-4,
+        ),
+    }
+)
+"""The recipe of each model version that `make train` can make."""

@@ -12,21 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from dfd.cropping import crop_face
 from dfd.errors import InputError
 from dfd.manifest import Alignment, InputContract, Layout
 from dfd.ports import FaceDetector, VideoOpener
+from dfd.quality import measure
 from dfd.sampling import sampling_times
-from dfd.types import BoundingBox, FaceDetection, FloatArray, ImageU8
-from dfd_train.camera import reencode
+from dfd.types import QUALITY_MEASURES, BoundingBox, FaceDetection, FloatArray, Frame, ImageU8
 from dfd_train.datasets import Clip
 from dfd_train.landmarks import FaceMesh
 
-WIDE_PX = 144
+WIDE_PX = 192
 WIDE_MARGIN = 0.35
-_WIDE = InputContract(WIDE_PX, Layout.NHWC, 0.0, 1.0, WIDE_MARGIN, Alignment.EYES)
+_FORMAT = 2
+"""Of the files; raised when they hold something else, so that no old store is taken for a new one."""
+_WIDE = InputContract(WIDE_PX, Layout.NHWC, 0.0, 1.0, WIDE_MARGIN, Alignment.EYES, frames=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class StoreSettings:
     @property
     def digest(self) -> str:
         """Short name of these settings."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        text = json.dumps({"format": _FORMAT, **dataclasses.asdict(self)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -55,17 +58,19 @@ class ClipCrops:
     """The faces of one clip.
 
     Attributes:
-        exact: ``(N, S, S, 3) uint8`` RGB, cut as serving cuts.
-        wide: ``(N, 144, 144, 3) uint8`` RGB, upright, the face box centred with a margin of 0.35.
-        worn: as `wide`, after a low-rate H.264 encode of the wide crops.
+        exact: ``(N, S, S, 3 * frames) uint8`` RGB, cut as serving cuts.
+        wide: ``(N, 192, 192, 3) uint8`` RGB, upright, the face box centred with a margin of 0.35.
+        following: the same place in the frame after each; the same picture where there is none.
         points: ``(N, 468, 2) float32`` FaceMesh points on `wide`.
+        measures: ``(N, K) float64`` quality of each face as serving measures it (`dfd.types.QUALITY_MEASURES`).
         sampled: frames looked at; N of them showed a face.
     """
 
     exact: ImageU8
     wide: ImageU8
-    worn: ImageU8
+    following: ImageU8
     points: FloatArray
+    measures: npt.NDArray[np.float64]
     sampled: int
 
     @property
@@ -127,44 +132,55 @@ class CropStore:
     def read(self, clip: Clip) -> ClipCrops:
         """The faces of a clip."""
         with np.load(self._path(clip)) as data:
-            return ClipCrops(data["exact"], data["wide"], data["worn"], data["points"], int(data["sampled"]))
+            arrays = {name: data[name] for name in ClipCrops.__slots__ if name != "sampled"}
+            return ClipCrops(**arrays, sampled=int(data["sampled"]))
 
     def _path(self, clip: Clip) -> Path:
         return self._folder / f"{clip.key}.npz"
 
     def _cut(self, clip: Clip, opener: VideoOpener, detector: FaceDetector, mesh: FaceMesh) -> ClipCrops:
-        exact: list[ImageU8] = []
-        wide: list[ImageU8] = []
-        points: list[FloatArray] = []
-        sampled = 0
+        faces = _Faces(self._settings.contract)
         with opener.open(clip.path) as video:
-            for frame in video.sample(
-                sampling_times(video.info.duration_s, self._settings.fps, self._settings.max_frames)
-            ):
-                sampled += 1
-                faces = detector.detect(frame.image)
-                if not faces:
-                    continue
-                largest = max(faces, key=lambda face: face.box.area_px2)
-                exact.append(crop_face(frame.image, largest, self._settings.contract))
-                wide.append(crop_face(frame.image, largest, _WIDE))
-                points.append(mesh.points(wide[-1])[0])
+            times = sampling_times(video.info.duration_s, self._settings.fps, self._settings.max_frames)
+            for frame in video.sample(times, with_next=True):
+                faces.sampled += 1
+                found = detector.detect(frame.image)
+                if found:
+                    faces.add(frame, max(found, key=lambda face: face.box.area_px2), mesh)
+        return faces.crops()
+
+
+class _Faces:
+    """Collects the faces of one clip."""
+
+    def __init__(self, contract: InputContract) -> None:
+        self._contract = contract
+        self._exact: list[ImageU8] = []
+        self._wide: list[ImageU8] = []
+        self._following: list[ImageU8] = []
+        self._points: list[FloatArray] = []
+        self._measures: list[tuple[float, ...]] = []
+        self.sampled = 0
+
+    def add(self, frame: Frame, face: FaceDetection, mesh: FaceMesh) -> None:
+        """Cut one face out of its frame and the next one."""
+        exact = crop_face(frame.image, face, self._contract, frame.following)
+        wide = crop_face(frame.image, face, _WIDE, frame.following)
+        quality = measure(np.ascontiguousarray(exact[..., :3]), face.box.side_px / frame.scale)
+        self._exact.append(exact)
+        self._wide.append(wide[..., :3])
+        self._following.append(wide[..., 3:])
+        self._points.append(mesh.points(np.ascontiguousarray(wide[..., :3]))[0])
+        self._measures.append(quality.measures)
+
+    def crops(self) -> ClipCrops:
+        """All of them."""
+        side, count = self._contract.size_px, len(self._wide)
         return ClipCrops(
-            _stack(exact, self._settings.contract.size_px),
-            _stack(wide, WIDE_PX),
-            _stack(_worn(clip, wide), WIDE_PX),
-            np.stack(points) if points else np.empty((0, 468, 2), np.float32),
-            sampled,
+            np.array(self._exact, np.uint8).reshape(count, side, side, 3 * self._contract.frames),
+            np.array(self._wide, np.uint8).reshape(count, WIDE_PX, WIDE_PX, 3),
+            np.array(self._following, np.uint8).reshape(count, WIDE_PX, WIDE_PX, 3),
+            np.array(self._points, np.float32).reshape(count, 468, 2),
+            np.array(self._measures, np.float64).reshape(count, len(QUALITY_MEASURES)),
+            self.sampled,
         )
-
-
-def _worn(clip: Clip, wide: list[ImageU8]) -> list[ImageU8]:
-    """Each crop after a re-encode whose strength depends on the clip's name alone."""
-    if not wide:
-        return []
-    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(clip.key.encode()).digest()[:8]))
-    return reencode(wide, int(rng.integers(23, 39)), float(rng.choice([1.0, 0.75, 0.5])))
-
-
-def _stack(images: list[ImageU8], side: int) -> ImageU8:
-    return np.stack(images) if images else np.empty((0, side, side, 3), np.uint8)

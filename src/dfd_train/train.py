@@ -13,9 +13,10 @@ import numpy.typing as npt
 from dfd.errors import ConfigurationError
 from dfd.preprocessing import to_model_input
 from dfd.types import ImageU8
-from dfd_train.backbone import build_b0, load_imagenet
+from dfd_train.backbone import build, load_imagenet
 from dfd_train.batches import TrainingBatches
 from dfd_train.datasets import Clip
+from dfd_train.head import fit_head
 from dfd_train.recipe import Recipe
 from dfd_train.store import ClipCrops
 
@@ -46,7 +47,11 @@ def train(clips: Sequence[tuple[Clip, ClipCrops]], recipe: Recipe, run: Path, *,
         return keras.models.load_model(run / _DONE, compile=False)
     keras.utils.set_random_seed(recipe.seed)
     keras.mixed_precision.set_global_policy("mixed_float16" if recipe.mixed_precision else "float32")
-    first, model = _resume(run, recipe) if (run / _PROGRESS).exists() else (0, _new_model(recipe))
+    batches = TrainingBatches(clips, recipe)
+    if (run / _PROGRESS).exists():
+        first, model = _resume(run, recipe)
+    else:
+        first, model = 0, _compiled(_started(recipe, batches, progress=progress), recipe)
 
     def keep(epoch: int, logs: Any = None) -> None:
         model.save(run / "state.partial.keras")
@@ -56,15 +61,16 @@ def train(clips: Sequence[tuple[Clip, ClipCrops]], recipe: Recipe, run: Path, *,
         with (run / "history.jsonl").open("a") as history:
             history.write(json.dumps({"epoch": epoch, **{k: float(v) for k, v in (logs or {}).items()}}) + "\n")
 
-    model.fit(
-        TrainingBatches(clips, recipe, first),
-        epochs=recipe.epochs,
-        initial_epoch=first,
-        shuffle=False,
-        verbose=1 if progress else 2,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)],
-    )
-    model.optimizer.finalize_variable_values(model.trainable_variables)  # take the averaged weights
+    if recipe.epochs:
+        model.fit(
+            batches.from_epoch(first),
+            epochs=recipe.epochs,
+            initial_epoch=first,
+            shuffle=False,
+            verbose=1 if progress else 2,
+            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)],
+        )
+        model.optimizer.finalize_variable_values(model.trainable_variables)  # take the averaged weights
     model.save(run / _DONE)
     return keras.models.load_model(run / _DONE, compile=False)  # without the optimizer, which an export would carry
 
@@ -85,7 +91,7 @@ def _resume(run: Path, recipe: Recipe) -> tuple[int, keras.Model]:
     """
     progress = json.loads((run / _PROGRESS).read_text())
     saved = keras.models.load_model(run / _STATE)
-    model = _new_model(recipe)
+    model = _compiled(build(recipe), recipe)
     model.set_weights(saved.get_weights())
     model.optimizer.build(model.trainable_variables)
     for variable, value in zip(model.optimizer.variables, saved.optimizer.variables, strict=True):
@@ -94,9 +100,17 @@ def _resume(run: Path, recipe: Recipe) -> tuple[int, keras.Model]:
     return progress["epochs_done"], model
 
 
-def _new_model(recipe: Recipe) -> keras.Model:
-    model = build_b0(recipe.contract.size_px, recipe.dropout)
+def _started(recipe: Recipe, batches: TrainingBatches, *, progress: bool) -> keras.Model:
+    """A new model with what it knows before fine-tuning."""
+    model = build(recipe)
     load_imagenet(model)
+    if recipe.head_batches:
+        fit_head(model, batches, recipe.head_batches, recipe.head_strength, progress=progress)
+    return model
+
+
+def _compiled(model: keras.Model, recipe: Recipe) -> keras.Model:
+    """The model with its optimizer and loss."""
     total = recipe.epochs * recipe.steps_per_epoch
     warm_up = max(1, total // 20)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -115,8 +129,14 @@ def _new_model(recipe: Recipe) -> keras.Model:
     return model
 
 
+def recipe_facts(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as plain JSON."""
+    shallow = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
+    return {**shallow, "contract": dataclasses.asdict(recipe.contract), "made": dict(recipe.made)}
+
+
 def _check_recipe(path: Path, recipe: Recipe) -> None:
-    text = json.dumps(dataclasses.asdict(recipe), sort_keys=True)
+    text = json.dumps(recipe_facts(recipe), sort_keys=True)
     if path.exists() and path.read_text() != text:
         raise ConfigurationError(f"{path.parent} holds a run of another recipe: give another folder, or delete it")
     path.write_text(text)

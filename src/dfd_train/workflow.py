@@ -1,12 +1,12 @@
 """From a data folder to a registered model version, in one resumable go.
 
-1. cut faces into the crop store; 2. cross-validate over groups of sources and persons; 3. calibrate on the held-out
-scores; 4. train on everything but the test clips and whatever shares a source with them; 5. export and compare;
-6. judge the exported model once, through the serving pipeline, on the test clips; 7. write manifest and card.
+1. cut faces into the crop store; 2. cross-validate over groups of sources and persons; 3. choose and fit the
+calibration on the held-out scores, and find operating points and what faces are like; 4. train on everything but the
+test clips and whatever shares a source with them; 5. export and compare; 6. judge the exported model once, through the
+serving pipeline, on the test clips; 7. write manifest and card.
 """
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,28 +14,37 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from dfd.backends.onnx_runtime import OnnxRuntimeBackend
+from dfd.evaluation.figures import Judge, summarise
+from dfd.evaluation.results import ClipResult
+from dfd.evaluation.samples import Sample
 from dfd.faces.blazeface import BlazeFaceDetector
-from dfd.manifest import Calibration, Decision, ModelManifest, Output
-from dfd.pipeline import Analyzer
+from dfd.judgement import Calibration, Decision, ReferenceQuality
+from dfd.manifest import InputContract, ModelManifest, Output
+from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.preprocessing import to_model_input
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
 from dfd_train import calibrate
 from dfd_train.card import write_card
 from dfd_train.datasets import Clip, check_present, read_face_clips, read_whole_clips, require_both_classes
-from dfd_train.evaluate import ClipResult, analyse, summarise
 from dfd_train.export import ONNX_NAME, export, file_hashes, write_manifest
-from dfd_train.recipe import Recipe
-from dfd_train.splits import check_disjoint, folds, without_leaks
+from dfd_train.recipe import Backbone, Recipe
+from dfd_train.splits import check_disjoint, groups, without_leaks
 from dfd_train.store import ClipCrops, CropStore, StoreSettings
-from dfd_train.train import score, train
+from dfd_train.train import recipe_facts, train
+from dfd_train.validation import HeldOut, hold_out
 
 THRESHOLD = 0.5
 INCONCLUSIVE_MARGIN = 0.1
 _MAX_BATCH = 32
 _PROBES = 64
+_ARCHITECTURES = {
+    Backbone.B0: "EfficientNet-B0 (ReLU6), ImageNet warm start from EfficientNet-Lite0",
+    Backbone.LITE0: "EfficientNet-Lite0, cut after stage 5: a trunk for the frame, one for its difference to the next",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +76,36 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
         ConfigurationError: the work folder holds runs of another recipe.
         ParityError: the exported forms disagree.
     """
-    clips, test = _clips(plan)
-    opener = PyAvOpener(MediaLimits())
-    store = CropStore(plan.work / "crops", StoreSettings(recipe.contract))
-    store.build(clips, opener, BlazeFaceDetector(threads=2), progress=plan.progress)
-    crops = [store.read(clip) for clip in clips]
+    clips, test = read_clips(plan)
+    data = cut_faces(plan, recipe.contract, clips)
+    runs = plan.work / "runs"
+    held = hold_out(data, recipe, fold_count=plan.fold_count, runs=runs, progress=plan.progress)
+    judgement = judge_held_out(held, [crops for _, crops in data if crops.count], recipe.seed)
 
-    held_out = _cross_validate(plan, recipe, clips, crops)
-    scored = [(clip, logits) for clip, logits in zip(clips, held_out, strict=True) if len(logits)]
-    calibration = calibrate.fit([logits for _, logits in scored], [clip.is_fake for clip, _ in scored])
-    rng = np.random.default_rng(recipe.seed)
-    cross = summarise(_results(clips, held_out, calibration), THRESHOLD, rng)
-
-    model = train(list(zip(clips, crops, strict=True)), recipe, plan.work / "runs" / "final", progress=plan.progress)
-    probes = np.concatenate([faces.exact[:1] for faces in crops if faces.count])[:_PROBES]
+    model = train(data, recipe, runs / "final", progress=plan.progress)
+    probes = np.concatenate([crops.exact[:1] for _, crops in data if crops.count])[:_PROBES]
     worst = export(model, plan.out, to_model_input(list(probes), recipe.contract))
 
-    manifest = _manifest(plan, recipe, calibration, {"cross_validation": cross, "parity_max_logit_difference": worst})
+    manifest = _manifest(plan, recipe, judgement, worst)
     backend = OnnxRuntimeBackend(plan.out / ONNX_NAME, manifest)
-    results = analyse(test, Analyzer(opener, BlazeFaceDetector(), backend, manifest), progress=plan.progress)
-    figures = {**manifest.metrics, "test": summarise(results, THRESHOLD, rng)}
-    manifest = dataclasses.replace(manifest, metrics=figures)
+    analyzer = Analyzer(PyAvOpener(MediaLimits()), BlazeFaceDetector(), backend, manifest)
+    results = [
+        ClipResult.of(_sample(clip), analyzer.analyze(clip.path, AnalysisOptions()))
+        for clip in tqdm(test, "analysing", unit="clip", disable=not plan.progress)
+    ]
+    judge = Judge(THRESHOLD, np.random.default_rng(recipe.seed))
+    manifest = dataclasses.replace(manifest, metrics={**manifest.metrics, "test": summarise(results, judge)})
     write_manifest(plan.out, manifest)
     write_card(plan.out, manifest, clips, test)
     return manifest
 
 
-def _clips(plan: Plan) -> tuple[list[Clip], list[Clip]]:
-    """Training clips and test clips; the former share no source, person or file with the latter."""
+def read_clips(plan: Plan) -> tuple[list[Clip], list[Clip]]:
+    """Training clips and test clips; the former share no source, person or file with the latter.
+
+    Raises:
+        DatasetError: a list or a listed clip is missing, or a class.
+    """
     whole = read_whole_clips(plan.data)
     test = [clip for clip in whole if clip.split == "dev"]
     clips = without_leaks(read_face_clips(plan.data) + [clip for clip in whole if clip.split == "train"], test)
@@ -107,53 +118,99 @@ def _clips(plan: Plan) -> tuple[list[Clip], list[Clip]]:
     return clips, test
 
 
-def _cross_validate(
-    plan: Plan, recipe: Recipe, clips: Sequence[Clip], crops: Sequence[ClipCrops]
-) -> list[npt.NDArray[np.float32]]:
-    """Logits of every clip's faces from a model that has seen none of its group."""
-    fold_of = folds(clips, plan.fold_count)
-    logits: list[npt.NDArray[np.float32]] = [np.empty(0, np.float32)] * len(clips)
-    for fold in range(plan.fold_count):
-        inside = [index for index, number in enumerate(fold_of) if number == fold]
-        outside = [index for index, number in enumerate(fold_of) if number != fold]
-        check_disjoint([clips[i] for i in outside], [clips[i] for i in inside])
-        require_both_classes([clips[i] for i in outside], f"training without fold {fold + 1}")
-        run_folder = plan.work / "runs" / f"fold-{fold + 1}-of-{plan.fold_count}"
-        model = train([(clips[i], crops[i]) for i in outside], recipe, run_folder, progress=plan.progress)
-        for index in inside:
-            logits[index] = score(model, crops[index].exact, recipe)
-    rows = {clip.key: values.tolist() for clip, values in zip(clips, logits, strict=True)}
-    (plan.work / "runs" / "held_out_logits.json").write_text(json.dumps(rows))
-    return logits
+def cut_faces(plan: Plan, contract: InputContract, clips: Sequence[Clip]) -> list[tuple[Clip, ClipCrops]]:
+    """Every clip with its faces, cut for a contract; what is in the store already is read from there."""
+    store = CropStore(plan.work / "crops", StoreSettings(contract))
+    store.build(clips, PyAvOpener(MediaLimits()), BlazeFaceDetector(threads=2), progress=plan.progress)
+    return [(clip, store.read(clip)) for clip in clips]
 
 
-def _results(
-    clips: Sequence[Clip], logits: Sequence[npt.NDArray[np.float32]], calibration: Calibration
-) -> list[ClipResult]:
-    results = []
-    for clip, values in zip(clips, logits, strict=True):
-        faces = calibrate.face_probabilities(values, calibration)
-        results.append(ClipResult(clip, float(faces.mean()) if len(faces) else None, tuple(faces.tolist())))
-    return results
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the held-out clips taught about turning logits into verdicts.
+
+    Attributes:
+        calibration: the chosen form, fitted.
+        decision: threshold, margin and operating points.
+        reference_quality: what the faces are like.
+        metrics: ``cross_validation`` figures, and how the forms of ``calibration`` compared.
+    """
+
+    calibration: Calibration
+    decision: Decision
+    reference_quality: ReferenceQuality
+    metrics: dict[str, Any]
 
 
-def _manifest(plan: Plan, recipe: Recipe, calibration: Calibration, figures: dict[str, Any]) -> ModelManifest:
+def judge_held_out(held: Sequence[HeldOut], faces: Sequence[ClipCrops], seed: int) -> Judgement:
+    """Calibrate on held-out clips.
+
+    Args:
+        held: what models that had not seen them said of the clips.
+        faces: of every clip that shows one, for what faces are like.
+        seed: of the bootstrap.
+    """
+    numbers = groups([item.clip for item in held])
+    scored = [
+        (item, calibrate.ScoredClip(item.logits, item.clip.is_fake, number, item.crops.measures))
+        for item, number in zip(held, numbers, strict=True)
+        if len(item.logits)
+    ]
+    clips = [clip for _, clip in scored]
+    comparison = calibrate.compare(clips)
+    calibration = calibrate.fit(clips, comparison.chosen)
+    probabilities = [calibrate.face_probabilities(clip.logits, calibration, clip.measures) for clip in clips]
+    points = calibrate.operating_points(
+        np.array([values.mean() for values in probabilities]),
+        np.array([clip.is_fake for clip in clips]),
+        INCONCLUSIVE_MARGIN,
+    )
+    judge = Judge(THRESHOLD, np.random.default_rng(seed))
+    by_key = {item.clip.key: values for (item, _), values in zip(scored, probabilities, strict=True)}
+    results = [_result(item.clip, by_key.get(item.clip.key, np.empty(0))) for item in held]
+    return Judgement(
+        calibration,
+        Decision(THRESHOLD, INCONCLUSIVE_MARGIN, calibrate.frame_spread(probabilities), points),
+        calibrate.reference_quality([crops.measures for crops in faces]),
+        {"cross_validation": summarise(results, judge), "calibration": comparison.to_dict()},
+    )
+
+
+def _result(clip: Clip, faces: npt.NDArray[np.float64]) -> ClipResult:
+    return ClipResult(_sample(clip), float(faces.mean()) if len(faces) else None, tuple(faces.tolist()))
+
+
+def _sample(clip: Clip) -> Sample:
+    """The clip as evaluation knows it; clips of the same people are drawn together."""
+    return Sample(
+        name=clip.key,
+        path=clip.path,
+        is_fake=clip.is_fake,
+        dataset=clip.dataset,
+        method=clip.method,
+        family=clip.family,
+        group=" + ".join(clip.persons) or None,
+    )
+
+
+def _manifest(plan: Plan, recipe: Recipe, judgement: Judgement, worst: float) -> ModelManifest:
     return ModelManifest(
         name=plan.out.parent.name,
         version=plan.out.name,
-        architecture="EfficientNet-B0 (ReLU6), ImageNet warm start from EfficientNet-Lite0",
+        architecture=_ARCHITECTURES[recipe.backbone],
         files=file_hashes(plan.out),
         weights_file=ONNX_NAME,
         input=recipe.contract,
         output=Output.FAKE_LOGIT,
-        calibration=calibration,
-        decision=Decision(threshold=THRESHOLD, inconclusive_margin=INCONCLUSIVE_MARGIN),
+        calibration=judgement.calibration,
+        decision=judgement.decision,
+        reference_quality=judgement.reference_quality,
         max_batch=_MAX_BATCH,
         training_data=(
             "genuine fakes and reals of a list of published research clips (research use; most sources state no "
-            "licence), with self-blended images made of the reals; ImageNet warm start. No training image is shipped."
+            "licence), with forgeries made of the reals; ImageNet warm start. No training image is shipped."
         ),
         licence="Apache-2.0 for the files; see the card for the terms of the training data",
-        metrics=figures,
-        reference={"recipe": dataclasses.asdict(recipe), "folds": plan.fold_count},
+        metrics={**judgement.metrics, "parity_max_logit_difference": worst},
+        reference={"recipe": recipe_facts(recipe), "folds": plan.fold_count},
     )

@@ -60,6 +60,7 @@ def test_version(cli: Cli) -> None:
         ("predict", "x", "--fps", "many"),
         ("predict", "x", "--max-frames", "0"),
         ("predict", "x", "--threshold", "1"),
+        ("predict", "x", "--operating-point", "Low FPR"),
         ("predict", "x", "--model", "../x"),
         ("predict", "x", "--detector", "eyes"),
         ("predict", "x", "--fail-on", "real"),
@@ -96,6 +97,20 @@ def test_a_missing_model_is_4_and_one_line(cli: Cli) -> None:
     done = cli.run("predict", "fake.avi", "--model", "unknown")
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr.startswith("dfd: there is no model unknown in ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [(("--operating-point", "strict"), {}), ((), {"OPERATING_POINT": "strict"})],
+    ids=["option", "setting"],
+)
+def test_an_operating_point_that_the_model_does_not_have_is_4(
+    cli: Cli, arguments: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    done = cli.run("predict", "fake.avi", "--json", *arguments, **environment)
+    assert done.returncode == 4
+    assert lines(done.stdout)[0]["error"]["code"] == "configuration"
+    assert "no operating point 'strict'; it has: none" in lines(done.stdout)[0]["error"]["message"]
 
 
 def test_a_damaged_model_is_4(cli: Cli, tmp_path: Path) -> None:

@@ -8,10 +8,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.cli_process import TIMEOUT_S, Cli, lines
+from tests.fakes import make_manifest
+from tests.onnx_models import write_registry
 
 
 class _ModelServer(http.server.BaseHTTPRequestHandler):
@@ -45,6 +48,12 @@ def test_doctor_finds_a_working_installation(cli: Cli, model_server: str) -> Non
     assert found["backends"]["tf_serving"]["status"]["model_version_status"][0]["state"] == "AVAILABLE"
     assert {name: part["ok"] for name, part in found["detectors"].items()} == {"blazeface": True, "haar": True}
     assert "hidden" not in done.stdout
+
+
+def test_doctor_tries_a_model_that_looks_at_two_frames(cli: Cli, tmp_path: Path) -> None:
+    write_registry(tmp_path, input=replace(make_manifest().input, frames=2))
+    [found] = lines(cli.run("doctor", "--json", MODELS_DIR=str(tmp_path), THREADS="1").stdout)
+    assert found["model"]["ok"] is True
 
 
 def test_doctor_says_what_is_missing(cli: Cli, tmp_path: Path) -> None:

@@ -11,25 +11,35 @@ import pytest
 
 from dfd.cropping import crop_face
 from dfd.errors import ConfigurationError
-from dfd.manifest import Layout
+from dfd.manifest import InputContract, Layout
 from dfd.preprocessing import to_model_input
-from dfd.types import BoundingBox, FaceDetection, FloatArray, ImageU8
-from dfd_train.backbone import build_b0, load_imagenet
+from dfd.types import QUALITY_MEASURES, BoundingBox, FaceDetection, FloatArray, ImageU8
+from dfd_train.backbone import build, load_imagenet
 from dfd_train.batches import TrainingBatches
 from dfd_train.datasets import Clip
 from dfd_train.export import ONNX_NAME, ParityError, export, file_hashes
 from dfd_train.imagenet import read_lite0
-from dfd_train.recipe import CONTRACT_V1, Recipe
+from dfd_train.recipe import CONTRACT_V1, RECIPES
 from dfd_train.store import WIDE_MARGIN, WIDE_PX, ClipCrops, wide_detection
 from dfd_train.train import score, train
 
-TINY = Recipe(epochs=3, steps_per_epoch=2, batch_size=16)
+TINY = replace(RECIPES["1"], epochs=3, steps_per_epoch=2, batch_size=16)
+TINY_PAIRS = replace(
+    RECIPES["2"],
+    contract=replace(RECIPES["2"].contract, size_px=80),
+    epochs=1,
+    steps_per_epoch=2,
+    batch_size=16,
+    head_batches=2,
+)
 
 
-def make_clip(number: int, *, is_fake: bool, source: str = "s") -> tuple[Clip, ClipCrops]:
+def make_clip(
+    number: int, *, is_fake: bool, source: str = "s", contract: InputContract = CONTRACT_V1
+) -> tuple[Clip, ClipCrops]:
     rng = np.random.default_rng(number)
     wide = rng.integers(0, 256, (3, WIDE_PX, WIDE_PX, 3), dtype=np.uint8)
-    exact = rng.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    exact = rng.integers(0, 256, (3, contract.size_px, contract.size_px, 3 * contract.frames), dtype=np.uint8)
     points = rng.uniform(0.3, 0.7, (3, 468, 2)).astype(np.float32) * WIDE_PX
     clip = Clip(
         key=str(number),
@@ -38,12 +48,12 @@ def make_clip(number: int, *, is_fake: bool, source: str = "s") -> tuple[Clip, C
         family="swap" if is_fake else "real",
         method="m",
         source=source,
-        persons=("p",),
+        persons=(f"p{number % 4}",),
         split="train",
         dataset="made",
         sha256=str(number),
     )
-    return clip, ClipCrops(exact, wide, wide[:, ::-1].copy(), points, 3)
+    return clip, ClipCrops(exact, wide, wide[:, ::-1].copy(), points, np.ones((3, len(QUALITY_MEASURES))), 3)
 
 
 CLIPS = [make_clip(number, is_fake=number < 3) for number in range(10)]
@@ -56,7 +66,7 @@ def test_a_batch_depends_on_seed_epoch_and_number_alone() -> None:
     assert not np.array_equal(first, batches[0][0])
     assert not np.array_equal(first, TrainingBatches(CLIPS, replace(TINY, seed=2))[1][0])
     batches.on_epoch_end()
-    assert np.array_equal(batches[1][0], TrainingBatches(CLIPS, TINY, first_epoch=1)[1][0])
+    assert np.array_equal(batches[1][0], TrainingBatches(CLIPS, TINY).from_epoch(1)[1][0])
     assert first.shape == (16, 64, 64, 3)
     assert labels.shape == (16, 1)
     assert 0.0 <= first.min() < first.max() <= 1.0
@@ -98,10 +108,16 @@ def test_the_warm_start_is_read_whole() -> None:
     assert arrays["_conv_stem.weight"].shape == (32, 3, 3, 3)
     assert arrays["_fc.weight"].shape == (1000, 1280)
     assert arrays["_conv_stem.weight"][0, 0].ravel()[:3] == pytest.approx([-1.1103, -1.3088, -0.0102], abs=1e-4)
-    model = build_b0(64, 0.0)
+    model = build(RECIPES["1"])
     load_imagenet(model)
     kernel = model.get_layer("stem_conv").get_weights()[0]
     assert np.array_equal(kernel[1, 2, 0, 5], arrays["_conv_stem.weight"][5, 0, 1, 2])
+    pair = build(TINY_PAIRS)
+    load_imagenet(pair)
+    for trunk in ("still_", "motion_"):
+        assert np.array_equal(pair.get_layer(f"{trunk}stem_conv").get_weights()[0], kernel)
+        last = pair.get_layer(f"{trunk}s4b2_project_conv").get_weights()[0]
+        assert np.array_equal(last, model.get_layer("s4b2_project_conv").get_weights()[0])
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +184,46 @@ def test_probes_that_prove_nothing_are_refused(unbroken: keras.Model, tmp_path: 
 def test_the_contract_is_the_classic_one() -> None:
     assert (CONTRACT_V1.size_px, CONTRACT_V1.layout) == (64, Layout.NHWC)
     assert (CONTRACT_V1.value_min, CONTRACT_V1.value_max) == (0.0, 1.0)
+
+
+PAIR_CLIPS = [make_clip(number, is_fake=number < 3, contract=TINY_PAIRS.contract) for number in range(10)]
+
+
+@pytest.fixture(scope="module")
+def pair_model(tmp_path_factory: pytest.TempPathFactory) -> keras.Model:
+    return train(PAIR_CLIPS, TINY_PAIRS, tmp_path_factory.mktemp("pairs"), progress=False)
+
+
+def test_a_model_of_two_frames_sees_what_changes_between_them(pair_model: keras.Model) -> None:
+    images = TrainingBatches(PAIR_CLIPS, TINY_PAIRS)[0][0]
+    assert images.shape == (16, 80, 80, 6)
+    stopped = np.concatenate([images[..., :3], images[..., :3]], axis=3)
+    moving, still = (np.asarray(pair_model.predict(batch, verbose=0)) for batch in (images, stopped))
+    assert not np.allclose(moving, still, atol=1e-3)
+
+
+def test_frozen_layers_keep_what_imagenet_taught(pair_model: keras.Model) -> None:
+    fresh = build(TINY_PAIRS)
+    load_imagenet(fresh)
+
+    def same(name: str) -> bool:
+        pairs = zip(fresh.get_layer(name).get_weights(), pair_model.get_layer(name).get_weights(), strict=True)
+        return all(np.array_equal(one, other) for one, other in pairs)
+
+    assert same("still_stem_conv")
+    assert same("motion_s1b0_expand_conv")
+    assert same("motion_s4b0_dw_bn")
+    assert not same("motion_s4b0_expand_conv")
+
+
+def test_the_head_start_fits_the_last_layer_to_the_untouched_trunk(tmp_path: Path) -> None:
+    recipe = replace(TINY_PAIRS, epochs=0, head_batches=4, head_strength=1.0, made_share=0.0)
+    model = train(PAIR_CLIPS, recipe, tmp_path, progress=False)
+    images, labels = TrainingBatches(PAIR_CLIPS, recipe)[0]
+    logits = np.asarray(model.predict(images, verbose=0))
+    assert np.mean((logits > 0) == (labels > 0.5)) > 0.9  # it was fitted to these
+
+
+def test_a_model_of_two_frames_is_exported_whole(pair_model: keras.Model, tmp_path: Path) -> None:
+    images = TrainingBatches(PAIR_CLIPS, TINY_PAIRS)[1][0]
+    assert 0 <= export(pair_model, tmp_path, images) < 1e-3

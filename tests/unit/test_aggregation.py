@@ -20,9 +20,11 @@ def track(track_id: int, *probabilities: float) -> list[FaceScore]:
     ]
 
 
-def judge(scores: list[FaceScore], weak: Weak | None = None, remarks: tuple[Reason, ...] = ()) -> Outcome:
+def judge(
+    scores: list[FaceScore], weak: Weak | None = None, remarks: tuple[Reason, ...] = (), rule: VerdictRule = RULE
+) -> Outcome:
     weak = weak or {}
-    return decide(score_tracks(scores, weak, RULE.min_face_frames), weak, RULE, remarks)
+    return decide(score_tracks(scores, weak, rule.min_face_frames), weak, rule, remarks)
 
 
 def test_a_track_has_the_mean_of_its_faces_and_spans_their_times() -> None:
@@ -63,7 +65,7 @@ def test_too_few_faces_are_inconclusive_and_the_probability_is_still_told() -> N
     assert judge(track(0, 0.99, 0.99)) == Outcome(Verdict.INCONCLUSIVE, (Reason.TOO_FEW_FRAMES,), 0.99)
 
 
-@pytest.mark.parametrize("reason", [Reason.FACE_TOO_SMALL, Reason.TOO_DARK, Reason.TOO_BLURRY])
+@pytest.mark.parametrize("reason", [Reason.FACE_TOO_SMALL, Reason.TOO_DARK, Reason.TOO_BLURRY, Reason.UNLIKE_TRAINING])
 def test_a_weak_face_alone_is_inconclusive(reason: Reason) -> None:
     outcome = judge(track(0, 0.875, 0.875, 0.875), {0: (reason,)})
     assert (outcome.verdict, outcome.reasons) == (Verdict.INCONCLUSIVE, (reason,))
@@ -101,6 +103,33 @@ def test_without_a_margin_the_threshold_itself_is_fake() -> None:
     rule = VerdictRule(threshold=0.25, inconclusive_margin=0.0, min_face_frames=1)
     assert decide(score_tracks(track(0, 0.25), {}, 1), {}, rule).verdict is Verdict.FAKE
     assert decide(score_tracks(track(0, 0.2499), {}, 1), {}, rule).verdict is Verdict.REAL
+
+
+def test_few_faces_widen_the_margin() -> None:
+    rule = VerdictRule(threshold=0.5, inconclusive_margin=0.03, min_face_frames=3, frame_spread=0.08)
+    at = {n: judge(track(0, *[0.5 + 0.0451] * n), rule=rule).verdict for n in (3, 4, 6, 100)}
+    # the margins are 0.0551, 0.05, 0.0443 and 0.0310
+    assert at == {3: Verdict.INCONCLUSIVE, 4: Verdict.INCONCLUSIVE, 6: Verdict.FAKE, 100: Verdict.FAKE}
+    assert judge(track(0, *[0.5 - 0.0451] * 4), rule=rule).reasons == (Reason.NEAR_THRESHOLD,)
+
+
+def test_a_long_fake_track_decides_though_a_shorter_one_is_more_suspicious_but_unsure() -> None:
+    rule = VerdictRule(threshold=0.5, inconclusive_margin=0.05, min_face_frames=3, frame_spread=0.3)
+    scores = [*track(0, *[0.65] * 3), *track(1, *[0.64] * 30)]
+    assert judge(scores, rule=rule) == Outcome(Verdict.FAKE, (), 0.65)
+    assert judge(track(0, *[0.65] * 3), rule=rule).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_short_unsure_track_keeps_the_video_from_being_real() -> None:
+    rule = VerdictRule(threshold=0.5, inconclusive_margin=0.05, min_face_frames=3, frame_spread=0.3)
+    scores = [*track(0, *[0.42] * 100), *track(1, *[0.41] * 3)]
+    assert judge(scores, rule=rule) == Outcome(Verdict.INCONCLUSIVE, (Reason.NEAR_THRESHOLD,), 0.42)
+
+
+def test_few_faces_do_not_make_doubts_smaller() -> None:
+    rule = VerdictRule(threshold=0.5, inconclusive_margin=0.05, min_face_frames=3, frame_spread=0.3)
+    fragments = [*track(1, 0.6), *track(2, 0.6, 0.6)]
+    assert judge([*track(0, *[0.0] * 9), *fragments], rule=rule).verdict is Verdict.INCONCLUSIVE
 
 
 def test_one_fake_face_among_real_ones_makes_the_video_fake() -> None:
@@ -170,7 +199,17 @@ face_scores = st.lists(
 )
 weaknesses = st.dictionaries(
     st.integers(0, 4),
-    st.lists(st.sampled_from([Reason.FACE_TOO_SMALL, Reason.TOO_DARK, Reason.TOO_BLURRY]), unique=True).map(tuple),
+    st.lists(
+        st.sampled_from([Reason.FACE_TOO_SMALL, Reason.TOO_DARK, Reason.TOO_BLURRY, Reason.UNLIKE_TRAINING]),
+        unique=True,
+    ).map(tuple),
+)
+rules = st.builds(
+    VerdictRule,
+    threshold=st.floats(0.1, 0.9),
+    inconclusive_margin=st.floats(0, 0.3),
+    min_face_frames=st.integers(1, 4),
+    frame_spread=st.sampled_from([0.0, 0.1, 0.5]),
 )
 
 
@@ -180,9 +219,9 @@ def test_the_order_of_the_faces_does_not_matter(scores: list[FaceScore], weak: W
     assert score_tracks(scores, weak, 3) == score_tracks(shuffled, weak, 3)
 
 
-@given(scores=face_scores.filter(bool), weak=weaknesses, data=st.data())
+@given(scores=face_scores.filter(bool), weak=weaknesses, rule=rules, data=st.data())
 def test_a_higher_score_never_makes_the_verdict_less_suspicious(
-    scores: list[FaceScore], weak: Weak, data: st.DataObject
+    scores: list[FaceScore], weak: Weak, rule: VerdictRule, data: st.DataObject
 ) -> None:
     raised = list(scores)
     position = data.draw(st.integers(0, len(scores) - 1))
@@ -190,7 +229,7 @@ def test_a_higher_score_never_makes_the_verdict_less_suspicious(
     raised[position] = make_face_score(
         track_id=scores[position].track_id, pts_s=scores[position].pts_s, fake_probability=higher
     )
-    before, after = judge(scores, weak), judge(raised, weak)
+    before, after = judge(scores, weak, rule=rule), judge(raised, weak, rule=rule)
     assert SUSPICION.index(after.verdict) >= SUSPICION.index(before.verdict)
     assert before.fake_probability is not None
     assert after.fake_probability is not None

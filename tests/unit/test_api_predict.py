@@ -3,17 +3,19 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.types import Message
 from tests.api_client import PATIENCE_S, FakeAnalyzer, assert_problem, client_of, make_services, upload
-from tests.fakes import SHA256, FakeBackend, make_report, make_video_info
+from tests.fakes import SHA256, FakeBackend, make_manifest, make_report, make_video_info
 
 from dfd import errors
 from dfd.api.app import create_app
 from dfd.api.uploads import FORM_OVERHEAD_BYTES
+from dfd.judgement import Decision, OperatingPoint
 from dfd.types import Coverage, Reason, Verdict
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +49,8 @@ async def test_the_answer_holds_every_promised_field(tmp_path: Path) -> None:
         "version": "1",
         "meta": {"src_fps": 30.0, "total_frames": 60, "used_step": 15, "face_frames": 4, "face_detect_rate": 1.0},
         "reasons": [],
+        "threshold": 0.5,
+        "operating_point": None,
         "tracks": [
             {
                 "track_id": 0,
@@ -99,6 +103,36 @@ async def test_fps_out_of_range_is_an_invalid_parameter(fps: str) -> None:
         response = await client.post("/predict", params={"fps": fps}, files=upload())
     body = assert_problem(response, 422, "invalid_parameter")
     assert [error["parameter"] for error in body["errors"]] == ["fps"]
+    assert not analyzer.paths
+
+
+POINTS = {"low_false_alarm": OperatingPoint(0.9, 0.0, 0.2, real_count=120, fake_count=130)}
+
+
+async def test_an_operating_point_goes_to_the_analysis_and_wins_over_the_services_threshold() -> None:
+    analyzer = FakeAnalyzer(make_report(threshold=0.9, operating_point="low_false_alarm"))
+    services = make_services(analyzer, manifest=make_manifest(decision=Decision(0.5, 0.1, operating_points=POINTS)))
+    services = replace(services, options=replace(services.options, threshold=0.3))
+    async with client_of(services) as client:
+        await client.post("/predict", files=upload())
+        response = await client.post("/predict", params={"operating_point": "low_false_alarm"}, files=upload())
+    plain, asked = analyzer.options
+    assert (plain.threshold, plain.operating_point) == (0.3, None)
+    assert (asked.threshold, asked.operating_point) == (None, "low_false_alarm")
+    assert (response.json()["threshold"], response.json()["operating_point"]) == (0.9, "low_false_alarm")
+
+
+@pytest.mark.parametrize(("points", "known"), [(POINTS, "low_false_alarm"), ({}, "none")])
+@pytest.mark.parametrize("name", ["strict", "", "LOW_FALSE_ALARM"])
+async def test_an_unknown_operating_point_is_an_invalid_parameter(
+    name: str, points: dict[str, OperatingPoint], known: str
+) -> None:
+    analyzer = FakeAnalyzer()
+    manifest = make_manifest(decision=Decision(0.5, 0.1, operating_points=points))
+    async with client_of(make_services(analyzer, manifest=manifest)) as client:
+        response = await client.post("/predict", params={"operating_point": name}, files=upload())
+    body = assert_problem(response, 422, "invalid_parameter")
+    assert body["detail"] == f"the model has no operating point {name!r}; it has: {known}"
     assert not analyzer.paths
 
 

@@ -19,9 +19,10 @@ from dfd.bootstrap import (
     build_services,
 )
 from dfd.cli.app import Detector
-from dfd.errors import ModelNotFound
+from dfd.errors import ConfigurationError, ModelNotFound
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.faces.haar import HaarDetector
+from dfd.judgement import Decision, OperatingPoint
 from dfd.pipeline import AnalysisOptions
 from dfd.settings import Settings, load_settings
 from dfd.types import Verdict
@@ -92,10 +93,26 @@ def test_the_command_line_offers_the_same_detectors() -> None:
 
 
 def test_options_follow_the_settings() -> None:
-    settings = load_settings(default_fps=5, max_frames=7, threshold=0.3, no_face_fallback=True, min_face_frames=2)
-    assert analysis_options(settings) == AnalysisOptions(
-        fps=5, max_frames=7, threshold=0.3, no_face_fallback=True, min_face_frames=2
+    settings = load_settings(
+        default_fps=5,
+        max_frames=7,
+        threshold=0.3,
+        operating_point="balanced",
+        no_face_fallback=True,
+        min_face_frames=2,
     )
+    assert analysis_options(settings) == AnalysisOptions(
+        fps=5, max_frames=7, threshold=0.3, operating_point="balanced", no_face_fallback=True, min_face_frames=2
+    )
+
+
+def test_an_operating_point_that_the_model_does_not_have_is_a_fault_of_the_settings() -> None:
+    settings = load_settings(operating_point="balanced")
+    points = {"balanced": OperatingPoint(0.4, 0.2, 0.7, real_count=50, fake_count=60)}
+    known = make_manifest(decision=Decision(0.5, 0.1, operating_points=points))
+    assert build_parts(settings, detector=FakeDetector(), model=(FakeBackend(), known)).manifest is known
+    with pytest.raises(ConfigurationError, match=r"deepfake/1: .*no operating point 'balanced'; it has: none"):
+        build_parts(settings, detector=FakeDetector(), model=(FakeBackend(), make_manifest()))
 
 
 def test_defaults_are_the_same_everywhere() -> None:

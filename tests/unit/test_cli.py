@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,7 @@ from tests.fakes import make_report
 
 from dfd import errors
 from dfd.cli import predict as command
+from dfd.cli.choices import chosen_settings
 from dfd.cli.exits import ExitCode, complain, error_code_of, exit_code_of, guarded, printable, sentence_of
 from dfd.cli.inputs import Input, expand
 from dfd.cli.output import JsonLines, Outcome, Table, outcome_to_dict
@@ -199,8 +200,35 @@ def test_the_table_shows_reports_and_says_errors_at_once(capsys: pytest.CaptureF
     assert said == ["b.mp4: it is no video"]
     assert "[red]a\ufffd.mp4" in out
     assert "0.900" in out
-    assert "model deepfake/1 (5e5e5e5e), fake from 0.50" in out
+    assert "model deepfake/1 (5e5e5e5e), fake from 0.50 " in out
     assert "b.mp4" not in out
+
+
+def test_the_table_names_the_operating_point(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table(complain)
+    table.add(Outcome("a.mp4", make_report(threshold=0.9, operating_point="low_false_alarm")))
+    table.close()
+    assert "fake from 0.90 (low_false_alarm)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "threshold", "point"),
+    [
+        ({}, 0.3, "balanced"),
+        ({"operating_point": "low_false_alarm"}, None, "low_false_alarm"),
+        ({"threshold": 0.8}, 0.8, "balanced"),
+        ({"threshold": 0.8, "operating_point": "low_false_alarm"}, 0.8, "low_false_alarm"),
+    ],
+    ids=["neither", "point", "threshold", "both"],
+)
+def test_an_operating_point_that_is_asked_for_wins_over_a_threshold_of_the_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: dict[str, Any], threshold: float | None, point: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("THRESHOLD", "0.3")
+    monkeypatch.setenv("OPERATING_POINT", "balanced")
+    settings = chosen_settings(model_name=None, model_version=None, **options)
+    assert (settings.threshold, settings.operating_point) == (threshold, point)
 
 
 def test_an_empty_table_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -171,7 +171,7 @@ class OnePicture(VideoSource):
     def info(self) -> VideoInfo:
         return make_video_info(frame_rate_hz=None, frame_count=1, duration_s=0.0, codec="png")
 
-    def sample(self, times_s: Sequence[float]) -> Iterator[Frame]:
+    def sample(self, times_s: Sequence[float], *, with_next: bool = False) -> Iterator[Frame]:
         if self._number < 90:
             yield Frame(0, 0.0, numbered_image(self._number), 0.5)
 

@@ -24,7 +24,8 @@ from tests.fakes import (
 )
 
 from dfd.errors import BackendUnavailable, InvalidParameter, NoVideoStream, UnreadableVideo
-from dfd.manifest import Calibration, ModelManifest
+from dfd.judgement import OperatingPoint, QualityTerm, ReferenceQuality
+from dfd.manifest import Calibration, Decision, ModelManifest
 from dfd.pipeline import FALLBACK_TRACK_ID, AnalysisOptions, Analyzer, Progress
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener
 from dfd.reporting import report_to_dict
@@ -32,6 +33,9 @@ from dfd.types import BoundingBox, FaceDetection, FloatArray, ImageU8, Reason, R
 
 LONG = make_video_info(duration_s=60.0, frame_count=1800)
 TWO_FACES = (make_detection(x1_px=2, side_px=20, score=0.9), make_detection(x1_px=40, side_px=20, score=0.8))
+STRICT = Decision(
+    0.5, 0.05, operating_points={"strict": OperatingPoint(0.95, 0.0, 0.1, real_count=120, fake_count=130)}
+)
 TRUSTING = AnalysisOptions(quality=replace(AnalysisOptions().quality, min_face_side_px=1.0))
 
 
@@ -125,9 +129,53 @@ def test_the_calibration_of_the_manifest_is_applied(clip: Path) -> None:
     assert report.reasons == (Reason.NEAR_THRESHOLD,)
 
 
+def test_each_face_is_calibrated_by_its_own_quality(clip: Path) -> None:
+    terms = {"log2_face_side_px": QualityTerm(mean=5.0, spread=1.0, to_intercept=1.0)}
+    opener = FakeVideoOpener(make_video_info(width_px=256, height_px=256))
+    faces = (make_detection(0, 0, 64), make_detection(128, 0, 32))
+    report = analyzer(
+        opener, FakeDetector(faces), FakeBackend(logit=0.5), make_manifest(calibration=Calibration(quality=terms))
+    ).analyze(clip, TRUSTING)
+    found = {score.quality.face_side_px: score.fake_probability for score in report.face_scores}
+    assert found == {64: pytest.approx(1 / (1 + math.exp(-1.5))), 32: pytest.approx(1 / (1 + math.exp(-0.5)))}
+
+
+def test_a_track_unlike_the_training_faces_is_inconclusive(clip: Path) -> None:
+    reference = ReferenceQuality(("brightness",), (0.9,), ((1e6,),), limit=9.0)
+    report = analyzer(manifest=make_manifest(reference_quality=reference)).analyze(clip, TRUSTING)
+    assert (report.verdict, report.reasons) == (Verdict.INCONCLUSIVE, (Reason.UNLIKE_TRAINING,))
+    assert report.fake_probability is not None
+
+
+def test_the_fewer_the_faces_the_wider_the_margin(clip: Path) -> None:
+    manifest = make_manifest(decision=Decision(0.5, 0.05, frame_spread=0.5))  # 0.21 for six faces, 0.05 for many
+    short = analyzer(backend=FakeBackend(logit=0.7), manifest=manifest).analyze(clip, TRUSTING)
+    long = analyzer(FakeVideoOpener(LONG), backend=FakeBackend(logit=0.7), manifest=manifest).analyze(clip, TRUSTING)
+    assert (short.verdict, short.reasons) == (Verdict.INCONCLUSIVE, (Reason.NEAR_THRESHOLD,))
+    assert long.verdict is Verdict.FAKE
+
+
 def test_the_threshold_can_be_chosen(clip: Path) -> None:
     report = analyzer(backend=FakeBackend(logit=2.0)).analyze(clip, replace(TRUSTING, threshold=0.95))
-    assert (report.verdict, report.threshold) == (Verdict.REAL, 0.95)
+    assert (report.verdict, report.threshold, report.operating_point) == (Verdict.REAL, 0.95, None)
+
+
+def test_an_operating_point_gives_its_threshold_and_the_report_names_it(clip: Path) -> None:
+    analyse = analyzer(backend=FakeBackend(logit=2.0), manifest=make_manifest(decision=STRICT))
+    assert analyse.analyze(clip, TRUSTING).operating_point is None
+    report = analyse.analyze(clip, replace(TRUSTING, operating_point="strict"))
+    assert (report.verdict, report.threshold, report.operating_point) == (Verdict.REAL, 0.95, "strict")
+    report = analyse.analyze(clip, replace(TRUSTING, operating_point="strict", threshold=0.5))
+    assert (report.verdict, report.threshold, report.operating_point) == (Verdict.FAKE, 0.5, None)
+
+
+def test_an_unknown_operating_point_is_told_before_the_video_is_opened(clip: Path) -> None:
+    opener = FakeVideoOpener()
+    with pytest.raises(InvalidParameter, match="it has: strict"):
+        analyzer(opener, manifest=make_manifest(decision=STRICT)).analyze(
+            clip, replace(TRUSTING, operating_point="loose")
+        )
+    assert not opener.opened
 
 
 @pytest.mark.parametrize(

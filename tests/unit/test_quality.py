@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfd.quality import MEASURED_PX, QualityLimits, measure, weaknesses
-from dfd.types import FaceQuality, ImageU8, Reason
+from dfd.judgement import ReferenceQuality
+from dfd.quality import MEASURED_PX, QualityLimits, measure, squared_distances, weaknesses
+from dfd.types import QUALITY_MEASURES, FaceQuality, ImageU8, Reason
+
+REFERENCE = ReferenceQuality(
+    measures=("log2_face_side_px", "brightness"),
+    mean=(7.0, 0.4),
+    inverse_covariance=((4.0, 0.0), (0.0, 100.0)),  # standard deviations of 0.5 and 0.1
+    limit=9.0,
+)
 
 
 def face_like(size: int = MEASURED_PX) -> ImageU8:
@@ -45,6 +53,7 @@ def test_a_flat_crop_is_as_bright_as_its_grey_and_not_sharp(grey: int, size: int
     assert measured.brightness == pytest.approx(grey / 255, abs=1e-5)
     assert measured.sharpness == pytest.approx(0, abs=1e-6)
     assert measured.face_side_px == 50
+    assert measured.flatness == 1
 
 
 def test_brightness_weighs_green_over_red_over_blue() -> None:
@@ -85,8 +94,63 @@ def test_measures_are_finite_and_in_range_for_any_picture(seed: int, height: int
     crop = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     measured = measure(crop, 50)
     assert 0 <= measured.brightness <= 1
+    assert 0 <= measured.flatness <= 1
+    assert all(map(math.isfinite, measured.measures))
     assert 0 <= measured.sharpness <= 64
     assert math.isfinite(measured.sharpness)
+
+
+def test_flatness_counts_the_pixels_without_texture() -> None:
+    half = np.full((64, 64, 3), 90, np.uint8)
+    half[:, 33:] = face_like()[:, 33:]
+    textured = measure(face_like(), 120).flatness
+    assert textured < 0.2
+    assert measure(half, 120).flatness == pytest.approx(0.5 + textured / 2, abs=0.1)
+
+
+def test_compression_raises_flatness() -> None:
+    steps = []
+    for jpeg_quality in (95, 60, 30, 10):
+        _, data = cv2.imencode(".jpg", face_like(160), [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
+        steps.append(measure(image, 120).flatness)
+    assert steps == sorted(steps)
+    assert steps[-1] > steps[0] + 0.2
+
+
+def test_measures_are_named_in_their_order() -> None:
+    face = FaceQuality(face_side_px=128.0, brightness=0.4, sharpness=0.24, flatness=0.3)
+    assert dict(zip(QUALITY_MEASURES, face.measures, strict=True)) == {
+        "log2_face_side_px": 7.0,
+        "brightness": 0.4,
+        "log2_sharpness": -2.0,
+        "flatness": 0.3,
+    }
+    assert all(map(math.isfinite, FaceQuality(0.0, 0.0, 0.0).measures))
+
+
+def test_distance_is_measured_in_standard_deviations() -> None:
+    faces = [quality(128, 0.4), quality(128, 0.6), quality(64, 0.4), quality(64, 0.2)]
+    measures = np.array([face.measures for face in faces])
+    assert squared_distances(measures, REFERENCE) == pytest.approx([0, 4, 4, 8])
+
+
+def test_a_face_is_not_unlike_training_for_being_large() -> None:
+    measures = np.array([quality(4000, 0.4).measures, quality(8, 0.4).measures])
+    assert squared_distances(measures, REFERENCE) == pytest.approx([0, 64])
+
+
+def test_a_track_unlike_training_is_told_only_where_there_is_a_reference() -> None:
+    bright = quality(brightness=0.75)
+    assert weaknesses([bright], QualityLimits()) == ()
+    assert weaknesses([bright], QualityLimits(), REFERENCE) == (Reason.UNLIKE_TRAINING,)
+    assert weaknesses([bright, quality(), bright], QualityLimits(), REFERENCE) == (Reason.UNLIKE_TRAINING,)
+    assert weaknesses([bright, quality()], QualityLimits(), REFERENCE) == ()
+    assert weaknesses([], QualityLimits(), REFERENCE) == ()
+
+
+def test_the_limit_of_the_reference_itself_passes() -> None:
+    assert weaknesses([quality(32 * 2**0.5, 0.4)], QualityLimits(), REFERENCE) == ()
 
 
 def test_measuring_leaves_the_crop_alone() -> None:

@@ -30,6 +30,7 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 TWO_FACES = make_report(
     reasons=(Reason.DECODE_INCOMPLETE,),
     fake_probability=0.123456789,
+    operating_point="balanced",
     face_scores=(
         make_face_score(track_id=0, fake_probability=0.25),
         make_face_score(track_id=1, fake_probability=0.75, box=BoundingBox(-4.0, 1 / 3, 20.0, 30.0)),
@@ -107,6 +108,8 @@ def test_classic_response_holds_every_promised_field() -> None:
         "latency_ms",
         "meta",
         "reasons",
+        "threshold",
+        "operating_point",
         "tracks",
         "model",
         "input_sha256",
@@ -123,6 +126,7 @@ def test_classic_response_holds_every_promised_field() -> None:
         "face_detect_rate": 1.0,
     }
     assert answer["reasons"] == ["decode_incomplete"]
+    assert (answer["threshold"], answer["operating_point"]) == (0.5, "balanced")
     assert answer["tracks"] == report_to_dict(TWO_FACES)["tracks"]
     assert answer["model"]["name"] == "deepfake"
     assert answer["input_sha256"] == TWO_FACES.input_sha256

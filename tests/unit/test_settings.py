@@ -31,6 +31,7 @@ def test_the_defaults_of_the_first_version() -> None:
     assert settings.tf_serving_url == "http://localhost:8501"
     assert (settings.default_fps, settings.max_frames, settings.request_timeout) == (2.0, 256, 30.0)
     assert (settings.threshold, settings.require_auth, settings.jwt_secret) == (None, False, None)
+    assert settings.operating_point is None
 
 
 def test_the_environment_wins_over_the_file_and_overrides_over_both(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +58,7 @@ def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
         ("DEFAULT_FPS", "nan", r"DEFAULT_FPS='nan' is not valid"),
         ("DEFAULT_FPS", "0", r"DEFAULT_FPS='0' is not valid: input should be greater than 0"),
         ("THRESHOLD", "1", r"THRESHOLD='1' is not valid: input should be less than 1"),
+        ("OPERATING_POINT", "Low false alarm", r"OPERATING_POINT='Low false alarm' is not valid"),
         ("PORT", "65536", r"PORT='65536' is not valid"),
         ("FACE_DETECTOR", "mtcnn", r"FACE_DETECTOR='mtcnn' is not valid: input should be 'blazeface' or 'haar'"),
         ("MODEL_VERSION", "../1", r"MODEL_VERSION='../1' is not valid"),

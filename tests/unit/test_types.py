@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +56,14 @@ def test_scaling_goes_back_and_keeps_overlap(box: BoundingBox, other: BoundingBo
 def test_a_frame_holds_rgb_bytes_only(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"\(H, W, 3\) uint8"):
         Frame(0, 0.0, image)
+
+
+def test_the_following_picture_is_as_large_as_the_frame() -> None:
+    assert Frame(0, 0.0, numbered_image(0), following=numbered_image(1)).following is not None
+    others: list[Any] = [numbered_image(1, (48, 64)), numbered_image(1).astype(np.float32)]
+    for other in others:
+        with pytest.raises(ValueError, match=r"following picture is \(48, 64, 3\) uint8"):
+            Frame(0, 0.0, numbered_image(0), following=other)
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, 1.5, float("nan")])

@@ -100,19 +100,39 @@ async def predict(
             examples=[2.0],
         ),
     ] = None,
+    operating_point: Annotated[
+        str | None,
+        Query(
+            description="Operating point of the model, by name; without it the service's THRESHOLD or OPERATING_POINT.",
+            examples=["low_false_alarm"],
+        ),
+    ] = None,
 ) -> Prediction:
     """Find and follow every face in the uploaded video and say how likely it is a fake.
 
     A video in which nothing can be judged (no face, too dark, too short) is no error: its label is `inconclusive`
     and `reasons` says why. The file is removed before the answer is sent.
     """
-    options = services.options if fps is None else replace(services.options, fps=fps)
+    options = _chosen(services, fps, operating_point)
     policy = services.policy
     with desk.admission():
         async with received_file(request, policy.max_upload_bytes, policy.upload_dir) as path:
             report = await _analyzed(desk, path, options, request)
     latency_ms = (time.perf_counter() - request.state.started) * 1000
     return Prediction.model_validate(classic_response(report, latency_ms))
+
+
+def _chosen(services: Services, fps: float | None, operating_point: str | None) -> AnalysisOptions:
+    """The service's options with the caller's choices over them.
+
+    Raises:
+        InvalidParameter: the model has no such operating point.
+    """
+    options = services.options if fps is None else replace(services.options, fps=fps)
+    if operating_point is None:
+        return options
+    services.manifest.decision.in_force(None, operating_point)
+    return replace(options, threshold=None, operating_point=operating_point)
 
 
 async def _analyzed(desk: AnalysisDesk, path: Path, options: AnalysisOptions, request: Request) -> Report:

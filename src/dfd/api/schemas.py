@@ -81,6 +81,17 @@ class Prediction(_Answer):
         list[Reason],
         Field(description="Why the verdict is inconclusive, or what weakens it.", examples=[["near_threshold"]]),
     ]
+    threshold: Annotated[
+        float, Field(description="Score from which a video is called fake.", examples=[0.5], gt=0, lt=1)
+    ]
+    operating_point: Annotated[
+        str | None,
+        Field(
+            description="Operating point of the model that the threshold belongs to; null where it is the model's own "
+            "threshold, or a number the service was set up with.",
+            examples=["low_false_alarm"],
+        ),
+    ]
     tracks: Annotated[list[Track], Field(description="Every face followed, most suspicious first.")]
     model: Model
     input_sha256: Annotated[str, Field(description="Hash of the uploaded file, hexadecimal.", examples=["c0" * 32])]

@@ -69,8 +69,10 @@ class FrameList(VideoSource):
     def complete(self) -> bool:
         return self._complete
 
-    def sample(self, times_s: Sequence[float]) -> Iterator[Frame]:
+    def sample(self, times_s: Sequence[float], *, with_next: bool = False) -> Iterator[Frame]:  # noqa: ARG002 - the port's signature
         """Yield the picture nearest to each time, each once.
+
+        Nothing ever follows a picture: such lists hold chosen frames, so the next picture is not the next frame.
 
         Raises:
             InputError: a picture cannot be read; unlike a damaged video, a list with a damaged picture is refused.

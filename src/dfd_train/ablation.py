@@ -1,0 +1,144 @@
+"""What each part of a recipe is worth: the same folds, trained with one thing changed at a time."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from dfd.evaluation import metrics
+from dfd.evaluation.resampling import Scored, estimates
+from dfd.manifest import InputContract
+from dfd_train.datasets import Clip
+from dfd_train.recipe import Recipe
+from dfd_train.store import ClipCrops
+from dfd_train.validation import HeldOut, hold_out
+
+Change = Callable[[Recipe], Recipe]
+
+
+def _with(**fields: Any) -> Change:
+    return lambda recipe: dataclasses.replace(recipe, **fields)
+
+
+def _contract(**fields: Any) -> Change:
+    def change(recipe: Recipe) -> Recipe:
+        contract: InputContract = dataclasses.replace(recipe.contract, **fields)
+        return dataclasses.replace(recipe, contract=contract)
+
+    return change
+
+
+def _without(family: str) -> Change:
+    return lambda recipe: dataclasses.replace(
+        recipe, made=MappingProxyType({name: weight for name, weight in recipe.made.items() if name != family})
+    )
+
+
+VARIANTS: Mapping[str, Change] = MappingProxyType(
+    {
+        "as it is": _with(),
+        "one frame": _contract(frames=1),
+        "80 px": _contract(size_px=80),
+        "head only": _with(epochs=0),
+        "no head start": _with(head_batches=0),
+        "no made fakes": _with(made_share=0.0),
+        "half made fakes": _with(made_share=0.5),
+        "no self-blending": _without("self_blend"),
+        "no swaps": _without("swap"),
+        "no lip-sync": _without("lipsync"),
+        "no re-rendering": _without("rerender"),
+        "no wear": _with(worn_share=0.0, degraded_share=0.0),
+        "twice the wear": _with(worn_share=0.3, degraded_share=0.4),
+        "all stages trained": _with(frozen_stages=0),
+        "seed 2": _with(seed=2),
+        "seed 3": _with(seed=3),
+    }
+)
+"""Changes to a recipe by name. Contracts other than the recipe's own need a crop store of their own."""
+
+
+def ablate(
+    names: Sequence[str],
+    recipe: Recipe,
+    crops_for: Callable[[InputContract], Sequence[tuple[Clip, ClipCrops]]],
+    folds: Sequence[int],
+    *,
+    fold_count: int,
+    runs: Path,
+    progress: bool,
+) -> list[dict[str, Any]]:
+    """Train and judge variants; finished ones are not done again.
+
+    Args:
+        names: of `VARIANTS`.
+        recipe: what is changed.
+        crops_for: the clips, with crops cut for a contract.
+        folds: numbers of the folds that are held out, from 0.
+        fold_count: folds to deal the groups into.
+        runs: folder for the runs and ``ablation.json``.
+        progress: whether to show bars.
+
+    Returns:
+        one row a variant: ``name``, ``seed``, ``seconds`` (of this call), ``auc`` pooled and by family, of videos by
+        the mean of their logits, with intervals.
+    """
+    rows = []
+    for name in names:
+        changed = VARIANTS[name](recipe)
+        folder = runs / name.replace(" ", "-")
+        table = folder / "row.json"
+        if not table.exists():
+            started = time.monotonic()
+            held = hold_out(
+                crops_for(changed.contract), changed, fold_count=fold_count, runs=folder, only=folds, progress=progress
+            )
+            row = {"name": name, "seed": changed.seed, "seconds": round(time.monotonic() - started), **judge(held)}
+            table.write_text(json.dumps(row, indent=2))
+        rows.append(json.loads(table.read_text()))
+    return rows
+
+
+def judge(held: Sequence[HeldOut]) -> dict[str, Any]:
+    """Video AUC of held-out clips, pooled and of each family against all reals."""
+    scored = [item for item in held if len(item.logits)]
+    families = sorted({item.clip.family for item in scored} - {"real"})
+    return {
+        "auc": _auc(scored),
+        **{name: _auc([item for item in scored if item.clip.family in ("real", name)]) for name in families},
+    }
+
+
+def _auc(items: Sequence[HeldOut]) -> dict[str, float] | None:
+    data = Scored.of(
+        [item.clip.is_fake for item in items],
+        [float(np.mean(item.logits)) for item in items],
+        [item.clip.source for item in items],
+    )
+    found = estimates({"auc": metrics.auc}, data, np.random.default_rng(0))["auc"]
+    return None if found is None else found.to_dict()
+
+
+def as_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as a table, with the change against the first one."""
+    families = [name for name in rows[0] if name not in {"name", "seed", "seconds", "auc"}]
+    lines = [
+        "| variant | seed | minutes | pooled (95 %) | change | " + " | ".join(families) + " |",
+        "|---" * (5 + len(families)) + "|",
+    ]
+    for row in rows:
+        pooled = row["auc"]
+        cells = [
+            row["name"],
+            str(row["seed"]),
+            f"{row['seconds'] / 60:.0f}",
+            f"{pooled['value']:.3f} ({pooled['low']:.3f} to {pooled['high']:.3f})",
+            f"{pooled['value'] - rows[0]['auc']['value']:+.3f}",
+            *(f"{row[name]['value']:.3f}" for name in families),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
