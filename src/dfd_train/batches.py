@@ -52,6 +52,8 @@ class MadeFakes:
         clip, crops = self._reals[int(rng.integers(len(self._reals)))]
         frame = int(rng.integers(crops.count))
         partners = self._partner(PARTNERS[family], clip, crops, frame, rng)
+        if partners is None and PARTNERS[family] is PartnerKind.OTHER_PERSON:
+            family = "self_blend"  # there is but one person
         samples = _samples(crops, frame, self._count)
         pairs = forge_clip(FORGERS[family], samples, partners, rng, flicker=rng.uniform(0, 1))
         return [pair.real for pair in pairs], [pair.fake for pair in pairs]

@@ -158,7 +158,7 @@ def forge(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     work: _Work = Path("training"),
     split: _Split = "",
     limit: _Limit = 0,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps of each network.")] = 1500,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps of each network.")] = 2000,
     people: Annotated[int, typer.Option(min=0, help="How many people get a decoder of their own.")] = 24,
     size: Annotated[int, typer.Option(min=16, max=128, help="Side of the deepfakes' faces in px; 64 or 96.")] = 64,
     seed: _Seed = _DEFAULTS.seed,

@@ -22,7 +22,7 @@ class ForgeSettings:
     """
 
     size_px: int = 64
-    steps: int = 1500
+    steps: int = 2000
     people: int = 24
     min_frames: int = 10
     seed: int = 1

@@ -1,0 +1,129 @@
+"""What the card says without figures: input, data, recipe, what the model cannot see, use and misuse."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dfd.evaluation.markup import words
+from dfd.manifest import Alignment, InputContract, Layout, ModelManifest
+from dfd_train.card.markdown import bullets, escaped, listed, table
+
+DOCS = "../../../docs"
+"""From a version's folder, ``models/<name>/<version>``, to the documentation."""
+
+_IN_WORDS = {"contract", "made", "blended_share"}
+"""Parts of a recipe that have a sentence of their own."""
+
+
+def head(manifest: ModelManifest) -> str:
+    """Title, and what the files are."""
+    return (
+        f"# Model card: {manifest.name}, version {manifest.version}\n\n"
+        f"{escaped(manifest.architecture)}. Answers: {words(manifest.output)}, 1 = fake. {escaped(manifest.licence)}.\n\n"
+        "Every number here was measured and every remark on a number is derived from it; this file is written by "
+        f"`dfd-train`, not by hand. What the figures mean: [evaluation.md]({DOCS}/evaluation.md)."
+    )
+
+
+def input_in_words(contract: InputContract) -> str:
+    """What the model is shown."""
+    side, channels = contract.size_px, 3 * contract.frames
+    shape = f"[N, {side}, {side}, {channels}]" if contract.layout is Layout.NHWC else f"[N, {channels}, {side}, {side}]"
+    turned = ", turned so that the eyes lie level" if contract.alignment is Alignment.EYES else ""
+    square = (
+        f"a square of {side}x{side} px around the face box with {contract.crop_margin:.0%} of its longer side added on "
+        f"each side{turned}; RGB from {contract.value_min:g} to {contract.value_max:g}, `{shape}`"
+    )
+    if contract.frames == 1:
+        return f"One picture of a face at a time: {square}. Nothing of what happens between frames is seen."
+    return (
+        "Two pictures of a face at a time, from a sampled frame and from the frame right after it in the video. Both "
+        f"are cut alike: {square}, the earlier picture in the first three channels. What differs between them is "
+        "therefore what happened in between: movement of skin and mouth, noise, flicker. Where no frame follows (a "
+        "photograph, the end of a video), the same picture stands twice, and that evidence is missing."
+    )
+
+
+def data(manifest: ModelManifest) -> str:
+    """What it was trained on, and under which terms."""
+    parts = [f"{_sentence(manifest.training_data)} How clips are read and split: [datasets.md]({DOCS}/datasets.md)."]
+    facts: Mapping[str, Any] | None = manifest.reference.get("data")
+    if facts is not None:
+        families = [[name, str(count)] for name, count in facts["families"].items()]
+        parts += [
+            table(("family", "training clips"), families, (1,)),
+            f"{facts['methods']} forgery methods, {facts['sources']} sources, {facts['people']} names of people or, "
+            "where the lists name nobody, of recordings.",
+        ]
+    return "\n\n".join(parts)
+
+
+def recipe(manifest: ModelManifest) -> str:
+    """How it was trained, number by number, and where the reasons stand."""
+    found: Mapping[str, Any] = manifest.reference.get("recipe", {})
+    rows = [[words(name), escaped(str(value))] for name, value in sorted(found.items()) if name not in _IN_WORDS]
+    record = "0005-second-model.md" if manifest.input.frames == 2 else "0004-first-model.md"
+    sentences = [
+        _made(found),
+        f"How training goes: [training.md]({DOCS}/training.md). Why it is so, what was tried and what each part is "
+        f"worth: [{record}]({DOCS}/decisions/{record}).",
+    ]
+    return "\n\n".join(filter(None, [" ".join(filter(None, sentences)), table(("setting", "value"), rows)]))
+
+
+def _made(found: Mapping[str, Any]) -> str:
+    share = found.get("made_share", found.get("blended_share"))
+    if share is None:
+        return ""
+    weights = found.get("made", {"self_blend": 1.0})
+    total = sum(weights.values())
+    kinds = listed([f"{words(name)} {weight / total:.0%}" for name, weight in sorted(weights.items())])
+    return (
+        f"{share:.0%} of the images of a batch are pairs of a real face and a forgery made of it ({kinds}; "
+        f"[made-fakes.md]({DOCS}/made-fakes.md)); the rest are genuine clips, both classes alike."
+    )
+
+
+def limits(contract: InputContract) -> str:
+    """What no figure shows, because the model is not given it."""
+    moving = (
+        "It sees what changes from one frame to the next, never longer movement: blinking, breathing and the rhythm "
+        "of speech are beyond it."
+        if contract.frames == 2
+        else "It sees single pictures: nothing of movement."
+    )
+    return bullets(
+        [
+            f"**Detail and time.** A face is brought to {contract.size_px} px; finer traces are gone. {moving}",
+            "**New methods.** A forgery that resembles none of its training clips may be called real. The figures by "
+            "family on held-out sources, where each source is judged by a model that has not seen it, are the best "
+            "forecast of that.",
+            "**Sound, lips against words, identity, context.** It does not hear, does not know who somebody is, and "
+            "does not see that a scene is staged, cut or captioned falsely.",
+            "**Everything but faces.** Edited bodies, backgrounds, objects and whole generated scenes without a face "
+            "are outside its sight: such a video is `inconclusive`, not `real`.",
+            "**Bad pictures.** Strong compression and small, dark or blurred faces hide what it looks for. They are "
+            "reported as reasons and make the verdict `inconclusive`.",
+            "**People.** Most training reals are politicians, actors and presenters in good light.",
+        ]
+    )
+
+
+def use() -> str:
+    """What it is meant for, and what would be misuse."""
+    return bullets(
+        [
+            "**Meant for** triage, and as one piece of evidence among several, read by a person together with the "
+            "reasons and the course of the score over the video.",
+            "**Not meant for** deciding alone about a person, an account or a publication; for proving that a video is "
+            "genuine (`real` means that no sign of the forgeries it knows was found); for identifying anybody; for "
+            "judging moods, honesty or character; for screening many people's videos without their knowledge.",
+            "**Misuse to expect.** A forger can run it too and keep what passes. A high score for a true but unwelcome "
+            "video is no evidence against it: see the false alarms above.",
+        ]
+    )
+
+
+def _sentence(text: str) -> str:
+    """The text with a capital and a full stop."""
+    plain = escaped(text)
+    return f"{plain[:1].upper()}{plain[1:].rstrip('.')}."

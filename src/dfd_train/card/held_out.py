@@ -1,0 +1,159 @@
+"""What is known from clips that were held out while the folds' models were trained; all of it is in the manifest."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dfd.evaluation.markup import cells_of, percent, value_of, words
+from dfd.evaluation.page import FIGURES
+from dfd.judgement import CalibrationMethod, Decision
+from dfd.manifest import ModelManifest
+from dfd_train.card.facts import in_present_form
+from dfd_train.card.markdown import INTERVAL, counted, escaped, table
+from dfd_train.card.remarks import most_likely_at_none, of_auc
+
+
+def held_out_sources(manifest: ModelManifest) -> str:
+    """Cross-validation: all figures, by family, by fold."""
+    figures = in_present_form(manifest.metrics["cross_validation"])
+    seen = figures["coverage"]
+    parts = [
+        f"{manifest.reference.get('folds', 'Several')} folds that share neither a published source nor a person. "
+        "Each clip is judged by a model of the same recipe that has seen neither; the shipped model was trained on all "
+        f"of them. {seen['real']} real and {seen['fake']} fake clips; a face was found and scored in "
+        f"{percent(seen['scored_share']['value'])}. The calibration was fitted to these very scores, so that "
+        "calibration errors here are too low.",
+        figure_table(figures["video"], figures["frame"]),
+        family_table(figures["per_family"], seen["real"]),
+        _folds(figures.get("per_fold", [])),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def figure_table(video: Mapping[str, Any], frame: Mapping[str, Any]) -> str:
+    """Every figure of videos and of frames; those that were not measured are left out."""
+    rows = [
+        [title, *cells_of(video[name]), *(cells_of(frame[name]) if name in frame else ("", ""))]
+        for name, title in FIGURES.items()
+        if name in video
+    ]
+    frames = f"frames ({frame['frames']})" if "frames" in frame else "frames"
+    return table(("figure", "videos", INTERVAL, frames, INTERVAL), rows, range(1, 5))
+
+
+def family_table(found: Mapping[str, Any], reals: int, kind: str = "family") -> str:
+    """The fakes of each family or method against all reals, with what the figure is worth."""
+    rows = [
+        [
+            escaped(name),
+            str(entry["fakes"]),
+            percent(entry.get("coverage")),
+            *cells_of(entry["auc"]),
+            value_of(entry.get("detection_rate")),
+            of_auc(entry["auc"], entry["fakes"], reals),
+        ]
+        for name, entry in found.items()
+    ]
+    return table((kind, "fakes", "scored", "AUC", INTERVAL, "detections", "remark"), rows, range(1, 6))
+
+
+def _folds(folds: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            str(number),
+            str(fold["real"]),
+            str(fold["fake"]),
+            percent(fold["coverage"]),
+            *cells_of(fold["auc"]),
+            of_auc(fold["auc"], fold["fake"], fold["real"]),
+        ]
+        for number, fold in enumerate(folds, start=1)
+    ]
+    return table(("fold", "real", "fake", "scored", "AUC", INTERVAL, "remark"), rows, range(6))
+
+
+def calibration(manifest: ModelManifest) -> str:
+    """How logits become probabilities, and how the forms of it compared."""
+    chosen = manifest.calibration
+    if chosen.method is CalibrationMethod.ISOTONIC:
+        how = f"Isotonic, {counted(len(chosen.knots), 'knot')}."
+    else:
+        how = f"{str(chosen.method).capitalize()}: slope {chosen.slope:g}, intercept {chosen.intercept:g}."
+    if chosen.quality:
+        how += f" The quality of the face takes part: {', '.join(words(name) for name in chosen.quality)}."
+    comparison: Mapping[str, Any] | None = manifest.metrics.get("calibration")
+    if comparison is None:
+        return how
+    rows = [
+        [
+            f"**{name}**" if name == comparison["chosen"] else name,
+            *(f"{form[column]:.4f}" for column in ("log_loss", "brier", "ece", "ece_equal_mass")),
+            f"{form['excess']:.4f} ± {form['excess_se']:.4f}",
+        ]
+        for name, form in comparison["forms"].items()
+    ]
+    head = ("form", "log loss", "Brier", "ECE, equal width", "ECE, equal mass", "log loss above the best")
+    return "\n\n".join(
+        [
+            f"{how} The forms below were cross-validated over groups of people and sources on the held-out scores, both "
+            "classes weighing the same; taken is the simplest whose log loss is within one standard error of the best.",
+            table(head, rows, range(1, 6)),
+        ]
+    )
+
+
+def operating_points(manifest: ModelManifest) -> str:
+    """From probability to verdict: the threshold, the margin, and what each threshold did on held-out clips."""
+    decision = manifest.decision
+    parts = [
+        f"Threshold {decision.threshold:g}, margin {decision.inconclusive_margin:g}: a video is called fake from "
+        f"{decision.threshold + decision.inconclusive_margin:g} on and real up to "
+        f"{decision.threshold - decision.inconclusive_margin:g}; in between, or with too weak evidence, the verdict is "
+        "`inconclusive`."
+        + (
+            f" One face strays from its video's mean by {decision.frame_spread:.3f} (standard deviation): few faces "
+            "widen the margin."
+            if decision.frame_spread
+            else ""
+        ),
+        _named(decision),
+        _rates(manifest.metrics["cross_validation"].get("operating_points", [])),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def _named(decision: Decision) -> str:
+    rows = []
+    for name, point in decision.operating_points.items():
+        alarms = round(point.false_alarm_rate * point.real_count)
+        bound = f"; up to {most_likely_at_none(point.real_count):.1%} cannot be ruled out" if not alarms else ""
+        rows.append(
+            [
+                words(name),
+                f"{point.threshold:.3f}",
+                f"{point.false_alarm_rate:.1%} ({alarms} of {counted(point.real_count, 'real')}{bound})",
+                f"{point.detection_rate:.1%} (of {counted(point.fake_count, 'fake')})",
+            ]
+        )
+    if not rows:
+        return ""
+    found = table(("operating point", "threshold", "false alarms", "detections"), rows, (1,))
+    return f"Thresholds to choose from (`--operating-point`), chosen on the held-out clips. The margin counts.\n\n{found}"
+
+
+def _rates(points: Sequence[Mapping[str, Any]]) -> str:
+    found = rate_table(points)
+    return found and f"Scores of the held-out clips against single numbers, the margin aside.\n\n{found}"
+
+
+def rate_table(points: Sequence[Mapping[str, Any]]) -> str:
+    """False alarms and detections of scores at thresholds, with intervals."""
+    rows = [
+        [
+            words(point["name"]),
+            f"{point['threshold']:.3f}",
+            *cells_of(point["false_alarm_rate"]),
+            *cells_of(point["detection_rate"]),
+        ]
+        for point in points
+    ]
+    return table(("score at least", "", "false alarms", INTERVAL, "detections", INTERVAL), rows, range(1, 6))
