@@ -15,7 +15,7 @@ from dfd.api.services import ServicePolicy, Services, VideoAnalyzer
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import ModelBackend
-from dfd.types import Report
+from dfd.report import Report
 
 TOKEN = "correct horse battery".replace(" ", "-")
 

@@ -15,17 +15,15 @@ import numpy as np
 
 from dfd.manifest import Alignment, Calibration, Decision, InputContract, Layout, ModelManifest, Output
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener, VideoSource
+from dfd.report import Coverage, ModelIdentity, Report
 from dfd.types import (
     BoundingBox,
-    Coverage,
     FaceDetection,
     FaceQuality,
     FaceScore,
     FloatArray,
     Frame,
     ImageU8,
-    ModelIdentity,
-    Report,
     TrackScore,
     Verdict,
     VideoInfo,

@@ -31,22 +31,12 @@ from dfd.manifest import ModelManifest
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener, VideoSource
 from dfd.preprocessing import to_model_input
 from dfd.quality import QualityLimits, measure, weaknesses
+from dfd.report import Coverage, ModelIdentity, Report
 from dfd.reporting import REPORT_SCHEMA_VERSION
 from dfd.sampling import sampling_step_s, sampling_times
 from dfd.stopwatch import Stopwatch
 from dfd.tracking import FaceTracker
-from dfd.types import (
-    BoundingBox,
-    Coverage,
-    FaceCrop,
-    FaceScore,
-    Frame,
-    ModelIdentity,
-    Reason,
-    Report,
-    TrackedFace,
-    VideoInfo,
-)
+from dfd.types import BoundingBox, FaceCrop, FaceScore, Frame, Reason, TrackedFace, VideoInfo
 
 FALLBACK_TRACK_ID = 0
 """Track of the centre squares; it clashes with no face's, since squares are scored only where no face was found."""

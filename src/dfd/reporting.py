@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from dfd.types import BoundingBox, Coverage, FaceScore, Report, TrackScore, VideoInfo
+from dfd.report import Coverage, Report
+from dfd.types import BoundingBox, FaceScore, TrackScore, VideoInfo
 
 REPORT_SCHEMA_VERSION = "1.1"
 """Raised in the first place when a field changes its meaning or goes away, in the second when one is added."""

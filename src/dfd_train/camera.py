@@ -128,8 +128,8 @@ def social(image: ImageU8, choices: np.random.Generator) -> ImageU8:
 def _everyday(image: ImageU8, choices: np.random.Generator, noise: np.random.Generator) -> ImageU8:
     """Some of: less resolution, blur, other light and colour, noise, JPEG; up to what robustness is judged by.
 
-    The far ends are about level 3 of DeeperForensics-1.0's perturbations (Jiang et al., CVPR 2020): pixels of 4, a fifth
-    of the saturation, 0.6 of the contrast, noise of a standard deviation of 14 levels.
+    The far ends are about level 3 of the perturbations of DeeperForensics-1.0 (Jiang et al., CVPR 2020): pixels of 4,
+    a fifth of the saturation, 0.6 of the contrast, noise of a standard deviation of 14 levels.
     """
     side = image.shape[0]
     shrinks, factor = choices.random() < 0.35, np.exp(choices.uniform(np.log(0.25), np.log(0.95)))

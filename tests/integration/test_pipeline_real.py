@@ -19,8 +19,9 @@ from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Analyzer, Progress
 from dfd.ports import ModelBackend
+from dfd.report import Report
 from dfd.reporting import report_to_dict
-from dfd.types import BoundingBox, FloatArray, ImageU8, Reason, Report, Verdict
+from dfd.types import BoundingBox, FloatArray, ImageU8, Reason, Verdict
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
 

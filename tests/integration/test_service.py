@@ -16,8 +16,8 @@ from dfd.api.problems import KINDS
 from dfd.api.services import Services, VideoAnalyzer
 from dfd.bootstrap import build_services
 from dfd.pipeline import AnalysisOptions, Analyzer, Progress
+from dfd.report import Report
 from dfd.settings import load_settings
-from dfd.types import Report
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from dfd import errors
 from dfd.api.app import create_app
 from dfd.api.uploads import FORM_OVERHEAD_BYTES
 from dfd.judgement import Decision, OperatingPoint
-from dfd.types import Coverage, Reason, Verdict
+from dfd.report import Coverage
+from dfd.types import Reason, Verdict
 
 pytestmark = pytest.mark.anyio
 

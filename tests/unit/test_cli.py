@@ -20,8 +20,9 @@ from dfd.cli.output import JsonLines, Outcome, Table, outcome_to_dict
 from dfd.cli.predict import Request, predict
 from dfd.errors import BackendUnavailable, DfdError, MediaNotFound, Overloaded, UnreadableVideo
 from dfd.pipeline import AnalysisOptions, Progress
+from dfd.report import Report
 from dfd.reporting import report_to_dict
-from dfd.types import Report, Verdict
+from dfd.types import Verdict
 
 BRANCHES = {
     errors.InputError: 3,

@@ -12,7 +12,8 @@ from dfd.errors import ConfigurationError
 from dfd.evaluation.conditions import CLEAN, Condition
 from dfd.evaluation.results import FILE_NAME, ClipResult, ResultFile
 from dfd.evaluation.samples import Sample
-from dfd.types import Coverage, Reason, TrackScore, Verdict
+from dfd.report import Coverage
+from dfd.types import Reason, TrackScore, Verdict
 
 HEADER = {"model": "deepfake", "fps": 2.0}
 SAMPLE = Sample("a.mp4", Path("a.mp4"), is_fake=True, dataset="set")

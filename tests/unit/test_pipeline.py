@@ -28,8 +28,9 @@ from dfd.judgement import OperatingPoint, QualityTerm, ReferenceQuality
 from dfd.manifest import Calibration, Decision, ModelManifest
 from dfd.pipeline import FALLBACK_TRACK_ID, AnalysisOptions, Analyzer, Progress
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener
+from dfd.report import Report
 from dfd.reporting import report_to_dict
-from dfd.types import BoundingBox, FaceDetection, FloatArray, ImageU8, Reason, Report, Verdict
+from dfd.types import BoundingBox, FaceDetection, FloatArray, ImageU8, Reason, Verdict
 
 LONG = make_video_info(duration_s=60.0, frame_count=1800)
 TWO_FACES = (make_detection(x1_px=2, side_px=20, score=0.9), make_detection(x1_px=40, side_px=20, score=0.8))

@@ -18,7 +18,8 @@ from tests.fakes import (
 
 from dfd.manifest import Layout, ModelManifest
 from dfd.pipeline import AnalysisOptions, Analyzer
-from dfd.types import FaceDetection, FloatArray, ImageU8, Reason, Report
+from dfd.report import Report
+from dfd.types import FaceDetection, FloatArray, ImageU8, Reason
 
 ONE = make_manifest()
 PAIRS = make_manifest(input=replace(ONE.input, frames=2))

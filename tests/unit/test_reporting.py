@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.fakes import make_face_score, make_report, make_video_info
 
 from dfd.aggregation import VerdictRule, decide, score_tracks
+from dfd.report import Coverage, Report
 from dfd.reporting import (
     REPORT_SCHEMA_VERSION,
     classic_response,
@@ -21,7 +22,7 @@ from dfd.reporting import (
     total_frames,
     used_step,
 )
-from dfd.types import BoundingBox, Coverage, FaceScore, Reason, Report, TrackScore, Verdict
+from dfd.types import BoundingBox, FaceScore, Reason, TrackScore, Verdict
 
 ROOT = Path(__file__).parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8"))

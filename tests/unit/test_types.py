@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import make_video_info, numbered_image
 
-from dfd.types import LANDMARK_NAMES, BoundingBox, Coverage, FaceDetection, Frame
+from dfd.report import Coverage
+from dfd.types import LANDMARK_NAMES, BoundingBox, FaceDetection, Frame
 
 edges = st.floats(-1000, 1000)
 sides = st.floats(0.5, 1000)

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from dfd.api.services import Services
 from dfd.errors import Overloaded
 from dfd.pipeline import AnalysisOptions, Progress
-from dfd.types import Report
+from dfd.report import Report
 
 
 class AnalysisDesk:

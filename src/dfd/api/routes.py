@@ -16,8 +16,8 @@ from dfd.api.services import Services
 from dfd.api.uploads import received_file
 from dfd.errors import BackendUnavailable, InputError
 from dfd.pipeline import AnalysisOptions
+from dfd.report import Report
 from dfd.reporting import classic_response
-from dfd.types import Report
 
 MAX_FPS = 60
 """More samples a second than this show nothing new."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import ModelBackend
-from dfd.types import Report
+from dfd.report import Report
 
 
 class VideoAnalyzer(Protocol):

@@ -11,8 +11,9 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from dfd.cli.exits import error_code_of, printable, sentence_of
+from dfd.report import Report
 from dfd.reporting import report_to_dict
-from dfd.types import Report, Verdict
+from dfd.types import Verdict
 
 VERDICT_STYLE = {Verdict.FAKE: "bold red", Verdict.REAL: "green", Verdict.INCONCLUSIVE: "yellow"}
 

@@ -16,7 +16,7 @@ from dfd.cli.inputs import Input, expand
 from dfd.cli.output import JsonLines, Outcome, Table
 from dfd.cli.progress import progress_bar
 from dfd.errors import DfdError
-from dfd.types import Report
+from dfd.report import Report
 
 SEVERITY = (ExitCode.INTERNAL, ExitCode.MODEL_OR_CONFIGURATION, ExitCode.UNREADABLE_MEDIA, ExitCode.MATCHED)
 """When several apply, the first is the exit code: what could not be judged outranks what was."""

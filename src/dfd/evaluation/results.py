@@ -15,7 +15,8 @@ from typing import Any, Self
 from dfd.errors import ConfigurationError
 from dfd.evaluation.conditions import Condition
 from dfd.evaluation.samples import Key, Sample
-from dfd.types import FaceQuality, Reason, Report, Verdict
+from dfd.report import Report
+from dfd.types import FaceQuality, Reason, Verdict
 
 FILE_NAME = "clips.jsonl"
 _DECIMALS = 6
