@@ -10,6 +10,7 @@ from typing import Any
 from dfd.bootstrap import Parts, analysis_options, build_parts
 from dfd.cli.choices import chosen_settings
 from dfd.cli.exits import ExitCode, complain
+from dfd.cli.interrupts import remembered_interrupt
 from dfd.cli.progress import progress_bar
 from dfd.evaluation.conditions import Conditions, conditions_of
 from dfd.evaluation.document import METRICS_NAME, PAGE_NAME
@@ -86,9 +87,11 @@ def evaluate(request: Request) -> ExitCode:
         resume=request.resume,
         rounds=request.draws,
     )
-    with progress_bar(len(listed.samples) * (1 + len(conditions.wanted)), sys.stderr.isatty()) as bar:
+    total = len(listed.samples) * (1 + len(conditions.wanted))
+    with progress_bar(total, sys.stderr.isatty()) as bar, remembered_interrupt() as check:
 
         def done(name: str) -> None:
+            check()
             bar.start(name)
             bar.finish()
 

@@ -1,18 +1,15 @@
 """``dfd predict``: analyse files one after the other; one bad file does not stop the rest."""
 
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
-from types import FrameType
 
 from dfd.bootstrap import analysis_options, build_analyzer
 from dfd.cli.choices import chosen_settings
 from dfd.cli.exits import ExitCode, exit_code_of, show_trace
 from dfd.cli.inputs import Input, expand
+from dfd.cli.interrupts import remembered_interrupt
 from dfd.cli.output import JsonLines, Outcome, Table
 from dfd.cli.progress import progress_bar
 from dfd.errors import DfdError
@@ -76,7 +73,7 @@ def predict(request: Request) -> ExitCode:
             return exit_code_of(error)
         codes = set()
         try:
-            with _remembered_interrupt() as check:
+            with remembered_interrupt() as check:
                 for item in inputs:
                     bar.start(item.path)
                     outcome = _analyse(item, lambda path: analyzer.analyze(path, options, bar.frames), request.debug)
@@ -88,29 +85,6 @@ def predict(request: Request) -> ExitCode:
             bar.stop()
             writer.close()
     return next((code for code in SEVERITY if code in codes), ExitCode.DONE)
-
-
-@contextmanager
-def _remembered_interrupt() -> Iterator[Callable[[], None]]:
-    """Give a check that raises once an interrupt has come.
-
-    Python raises it wherever the main thread is; inside a callback of a C library it is lost, or passes for damage.
-    """
-    seen = Event()
-
-    def note(_signal: int, _frame: FrameType | None) -> None:
-        seen.set()
-        raise KeyboardInterrupt
-
-    def check() -> None:
-        if seen.is_set():
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _analyse(item: Input, analyse: Callable[[Path], Report], debug: Callable[[], bool]) -> Outcome:
