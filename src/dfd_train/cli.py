@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,18 @@ _Work = Annotated[Path, typer.Option(help="Folder for the crop store and what is
 _Split = Annotated[str, typer.Option(help="Only this part of the set's own split.")]
 _Limit = Annotated[int, typer.Option(min=0, help="Only so many clips, spread evenly; 0 for all.")]
 _Progress = Annotated[bool, typer.Option(help="Show bars.")]
+_Samples = Annotated[
+    Path, typer.Option(exists=True, file_okay=False, help="Folder of the sample clips that the card shows failures on.")
+]
+
+
+class Robustness(StrEnum):
+    """How much damage a model is judged under; what `dfd.evaluation.conditions.conditions_of` takes."""
+
+    NONE = "none"
+    QUICK = "quick"
+    FULL = "full"
+
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -48,6 +61,10 @@ def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     seed: _Seed = _DEFAULTS.seed,
     limit: Annotated[int, typer.Option(min=0, help="Train on about so many clips; 0 for all.")] = 0,
     mixed_precision: Annotated[bool, typer.Option(help="Compute in float16; pays on a GPU.")] = False,
+    robustness: Annotated[
+        Robustness, typer.Option(help="Judge spoilt test clips too: 8 conditions, or some 50.")
+    ] = Robustness.QUICK,
+    samples: _Samples = Path("samples"),
     progress: _Progress = True,
 ) -> None:
     """Cut faces, cross-validate, calibrate, train, export, test and write the card. Call again to resume."""
@@ -59,11 +76,30 @@ def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
         chosen = replace(_recipe(recipe), seed=seed, mixed_precision=mixed_precision)
         chosen = replace(chosen, epochs=chosen.epochs if epochs is None else epochs)
         chosen = replace(chosen, steps_per_epoch=chosen.steps_per_epoch if steps is None else steps)
-        manifest = run_workflow(Plan(data, work, out, folds, limit, progress), chosen)
+        manifest = run_workflow(Plan(data, work, out, folds, limit, progress, robustness, samples), chosen)
     except DfdError as error:
         raise _failed(error) from error
     test = manifest.metrics["test"]["video"]["auc"]
     typer.echo(f"wrote {out}: test AUC {test['value']:.3f} ({test['low']:.3f} to {test['high']:.3f})")
+
+
+@app.command()
+def card(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Version folder, <name>/<version>.")],
+    metrics: Annotated[
+        Path | None, typer.Option(help="metrics.json of `dfd evaluate`, in place of what `run` measured.")
+    ] = None,
+    work: _Work = Path("training"),
+    samples: _Samples = Path("samples"),
+) -> None:
+    """Write a version's model card and its figures in the manifest again, without training."""
+    from dfd_train.examination import publish_again  # noqa: PLC0415 -- the heavy imports come after --help
+
+    try:
+        written = publish_again(folder, metrics, work, samples)
+    except DfdError as error:
+        raise _failed(error) from error
+    typer.echo(f"wrote {written}")
 
 
 @app.command()

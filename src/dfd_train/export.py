@@ -11,7 +11,9 @@ import onnxruntime as ort
 import tensorflow as tf
 
 from dfd.manifest import ModelManifest
+from dfd.registry.directory import MANIFEST_NAME
 from dfd.types import FloatArray
+from dfd_train.card import CARD_FOLDER, CARD_NAME
 
 ONNX_NAME = "model.onnx"
 _OPSET = 17
@@ -45,12 +47,12 @@ def export(model: keras.Model, folder: Path, probes: FloatArray) -> float:
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
-    """sha256 of every file of a version, save the manifest and the card, by path relative to it."""
-    written_later = {"manifest.json", "MODEL_CARD.md"}
+    """sha256 of every file of a version, save the manifest and the card with its pictures, by path relative to it."""
+    written_later = {MANIFEST_NAME, CARD_NAME, CARD_FOLDER}
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in written_later
+        if path.is_file() and path.relative_to(folder).parts[0] not in written_later
     }
 
 
@@ -60,7 +62,7 @@ def write_manifest(folder: Path, manifest: ModelManifest) -> None:
     Raises:
         ParityError: it does not come back as it went.
     """
-    path = folder / "manifest.json"
+    path = folder / MANIFEST_NAME
     manifest.write(path)
     if ModelManifest.read(path) != manifest:
         raise ParityError(f"{path} does not read back as it was written")

@@ -2,11 +2,10 @@
 
 1. cut faces into the crop store; 2. cross-validate over groups of sources and persons; 3. choose and fit the
 calibration on the held-out scores, and find operating points and what faces are like; 4. train on everything but the
-test clips and whatever shares a source with them; 5. export and compare; 6. judge the exported model once, through the
-serving pipeline, on the test clips; 7. write manifest and card.
+test clips and whatever shares a source with them; 5. export and compare; 6. examine the exported model, through the
+serving pipeline, on the test clips as they are and spoilt; 7. write manifest and card.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +13,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
-from dfd.backends.onnx_runtime import OnnxRuntimeBackend
-from dfd.evaluation.figures import Judge, summarise
+from dfd.evaluation import setting
+from dfd.evaluation.figures import Judge, operating_points, ranked, summarise
 from dfd.evaluation.results import ClipResult
-from dfd.evaluation.samples import Sample
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.judgement import Calibration, Decision, ReferenceQuality
 from dfd.manifest import InputContract, ModelManifest, Output
-from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.preprocessing import to_model_input
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
 from dfd_train import calibrate
-from dfd_train.card import write_card
+from dfd_train.card import data_facts, sample_clips
 from dfd_train.datasets import Clip, check_present, read_face_clips, read_whole_clips, require_both_classes
+from dfd_train.examination import Examination, examine, publish, sample_of
 from dfd_train.export import ONNX_NAME, export, file_hashes, write_manifest
 from dfd_train.recipe import Backbone, Recipe
 from dfd_train.splits import check_disjoint, groups, without_leaks
@@ -41,6 +38,8 @@ THRESHOLD = 0.5
 INCONCLUSIVE_MARGIN = 0.1
 _MAX_BATCH = 32
 _PROBES = 64
+_TEST_LIST = Path("clips") / "manifest.csv"
+_TEST_SPLIT = "dev"
 _ARCHITECTURES = {
     Backbone.B0: "EfficientNet-B0 (ReLU6), ImageNet warm start from EfficientNet-Lite0",
     Backbone.LITE0: "EfficientNet-Lite0, cut after stage 5: a trunk for the frame, one for its difference to the next",
@@ -58,6 +57,8 @@ class Plan:
         fold_count: folds of the cross-validation.
         limit: use only every n-th clip so that about this many are left; 0 for all.
         progress: whether to show bars.
+        robustness: how much damage the test clips are judged under: ``none``, ``quick`` or ``full``.
+        samples: folder of the sample clips on which the card shows failures; None for a card without such pictures.
     """
 
     data: Path
@@ -66,6 +67,8 @@ class Plan:
     fold_count: int = 3
     limit: int = 0
     progress: bool = True
+    robustness: str = "none"
+    samples: Path | None = None
 
 
 def run(plan: Plan, recipe: Recipe) -> ModelManifest:
@@ -76,6 +79,8 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
         ConfigurationError: the work folder holds runs of another recipe.
         ParityError: the exported forms disagree.
     """
+    if plan.samples is not None:
+        sample_clips(plan.samples)  # complain before the work
     clips, test = read_clips(plan)
     data = cut_faces(plan, recipe.contract, clips)
     runs = plan.work / "runs"
@@ -86,18 +91,18 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
     probes = np.concatenate([crops.exact[:1] for _, crops in data if crops.count])[:_PROBES]
     worst = export(model, plan.out, to_model_input(list(probes), recipe.contract))
 
-    manifest = _manifest(plan, recipe, judgement, worst)
-    backend = OnnxRuntimeBackend(plan.out / ONNX_NAME, manifest)
-    analyzer = Analyzer(PyAvOpener(MediaLimits()), BlazeFaceDetector(), backend, manifest)
-    results = [
-        ClipResult.of(_sample(clip), analyzer.analyze(clip.path, AnalysisOptions()))
-        for clip in tqdm(test, "analysing", unit="clip", disable=not plan.progress)
-    ]
-    judge = Judge(THRESHOLD, np.random.default_rng(recipe.seed))
-    manifest = dataclasses.replace(manifest, metrics={**manifest.metrics, "test": summarise(results, judge)})
+    manifest = _manifest(plan, recipe, judgement, worst, clips)
     write_manifest(plan.out, manifest)
-    write_card(plan.out, manifest, clips, test)
-    return manifest
+    task = Examination(
+        clips=test,
+        csv=plan.data / _TEST_LIST,
+        split=_TEST_SPLIT,
+        robustness=plan.robustness,
+        seed=recipe.seed,
+        work=plan.work,
+        progress=plan.progress,
+    )
+    return publish(plan.out, manifest, examine(plan.out, manifest, task), plan.samples)
 
 
 def read_clips(plan: Plan) -> tuple[list[Clip], list[Clip]]:
@@ -107,7 +112,7 @@ def read_clips(plan: Plan) -> tuple[list[Clip], list[Clip]]:
         DatasetError: a list or a listed clip is missing, or a class.
     """
     whole = read_whole_clips(plan.data)
-    test = [clip for clip in whole if clip.split == "dev"]
+    test = [clip for clip in whole if clip.split == _TEST_SPLIT]
     clips = without_leaks(read_face_clips(plan.data) + [clip for clip in whole if clip.split == "train"], test)
     check_disjoint(clips, test)
     if plan.limit:
@@ -133,7 +138,8 @@ class Judgement:
         calibration: the chosen form, fitted.
         decision: threshold, margin and operating points.
         reference_quality: what the faces are like.
-        metrics: ``cross_validation`` figures, and how the forms of ``calibration`` compared.
+        metrics: ``cross_validation`` figures, by fold and at thresholds too, and how the forms of ``calibration``
+            compared.
     """
 
     calibration: Calibration
@@ -165,35 +171,36 @@ def judge_held_out(held: Sequence[HeldOut], faces: Sequence[ClipCrops], seed: in
         np.array([clip.is_fake for clip in clips]),
         INCONCLUSIVE_MARGIN,
     )
-    judge = Judge(THRESHOLD, np.random.default_rng(seed))
+    decision = Decision(THRESHOLD, INCONCLUSIVE_MARGIN, calibrate.frame_spread(probabilities), points)
     by_key = {item.clip.key: values for (item, _), values in zip(scored, probabilities, strict=True)}
-    results = [_result(item.clip, by_key.get(item.clip.key, np.empty(0))) for item in held]
+    results = [(item.fold, _result(item.clip, by_key.get(item.clip.key, np.empty(0)))) for item in held]
+    judge = Judge(decision.threshold, np.random.default_rng(seed))
     return Judgement(
         calibration,
-        Decision(THRESHOLD, INCONCLUSIVE_MARGIN, calibrate.frame_spread(probabilities), points),
+        decision,
         calibrate.reference_quality([crops.measures for crops in faces]),
-        {"cross_validation": summarise(results, judge), "calibration": comparison.to_dict()},
+        {"cross_validation": _cross_validation(results, judge, decision), "calibration": comparison.to_dict()},
     )
+
+
+def _cross_validation(results: Sequence[tuple[int, ClipResult]], judge: Judge, decision: Decision) -> dict[str, Any]:
+    """Figures of all folds together, of each fold (``per_fold``, in their order), and at every threshold."""
+    pooled = [result for _, result in results]
+    return {
+        **summarise(pooled, judge),
+        "per_fold": [
+            ranked([result for fold, result in results if fold == number], judge)
+            for number in sorted({fold for fold, _ in results})
+        ],
+        "operating_points": operating_points(pooled, judge, setting.operating_points(decision, decision.threshold)),
+    }
 
 
 def _result(clip: Clip, faces: npt.NDArray[np.float64]) -> ClipResult:
-    return ClipResult(_sample(clip), float(faces.mean()) if len(faces) else None, tuple(faces.tolist()))
+    return ClipResult(sample_of(clip), float(faces.mean()) if len(faces) else None, tuple(faces.tolist()))
 
 
-def _sample(clip: Clip) -> Sample:
-    """The clip as evaluation knows it; clips of the same people are drawn together."""
-    return Sample(
-        name=clip.key,
-        path=clip.path,
-        is_fake=clip.is_fake,
-        dataset=clip.dataset,
-        method=clip.method,
-        family=clip.family,
-        group=" + ".join(clip.persons) or None,
-    )
-
-
-def _manifest(plan: Plan, recipe: Recipe, judgement: Judgement, worst: float) -> ModelManifest:
+def _manifest(plan: Plan, recipe: Recipe, judgement: Judgement, worst: float, clips: Sequence[Clip]) -> ModelManifest:
     return ModelManifest(
         name=plan.out.parent.name,
         version=plan.out.name,
@@ -212,5 +219,5 @@ def _manifest(plan: Plan, recipe: Recipe, judgement: Judgement, worst: float) ->
         ),
         licence="Apache-2.0 for the files; see the card for the terms of the training data",
         metrics={**judgement.metrics, "parity_max_logit_difference": worst},
-        reference={"recipe": recipe_facts(recipe), "folds": plan.fold_count},
+        reference={"recipe": recipe_facts(recipe), "folds": plan.fold_count, "data": data_facts(clips)},
     )

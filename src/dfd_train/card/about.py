@@ -16,11 +16,13 @@ _IN_WORDS = {"contract", "made", "blended_share"}
 
 def head(manifest: ModelManifest) -> str:
     """Title, and what the files are."""
+    terms, _, _ = manifest.licence.partition(";")
     return (
         f"# Model card: {manifest.name}, version {manifest.version}\n\n"
-        f"{escaped(manifest.architecture)}. Answers: {words(manifest.output)}, 1 = fake. {escaped(manifest.licence)}.\n\n"
-        "Every number here was measured and every remark on a number is derived from it; this file is written by "
-        f"`dfd-train`, not by hand. What the figures mean: [evaluation.md]({DOCS}/evaluation.md)."
+        f"{escaped(manifest.architecture)}. Answers: {words(manifest.output)}, 1 = fake. Licence: "
+        f"{escaped(terms)}; the training data has terms of its own (below).\n\n"
+        "Written by `dfd-train` from the manifest and the measurements: remarks on figures follow from the figures by "
+        f"rule. What each figure means: [evaluation.md]({DOCS}/evaluation.md)."
     )
 
 
@@ -118,7 +120,7 @@ def use() -> str:
             "genuine (`real` means that no sign of the forgeries it knows was found); for identifying anybody; for "
             "judging moods, honesty or character; for screening many people's videos without their knowledge.",
             "**Misuse to expect.** A forger can run it too and keep what passes. A high score for a true but unwelcome "
-            "video is no evidence against it: see the false alarms above.",
+            "video is no evidence against it: see the false alarms below.",
         ]
     )
 

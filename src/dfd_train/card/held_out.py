@@ -9,7 +9,9 @@ from dfd.judgement import CalibrationMethod, Decision
 from dfd.manifest import ModelManifest
 from dfd_train.card.facts import in_present_form
 from dfd_train.card.markdown import INTERVAL, counted, escaped, table
-from dfd_train.card.remarks import most_likely_at_none, of_auc
+from dfd_train.card.remarks import most_likely_at_none, of_auc, of_false_alarms, share_of_alarms_that_are_right
+
+_RARE = 0.01
 
 
 def held_out_sources(manifest: ModelManifest) -> str:
@@ -94,8 +96,9 @@ def calibration(manifest: ModelManifest) -> str:
     head = ("form", "log loss", "Brier", "ECE, equal width", "ECE, equal mass", "log loss above the best")
     return "\n\n".join(
         [
-            f"{how} The forms below were cross-validated over groups of people and sources on the held-out scores, both "
-            "classes weighing the same; taken is the simplest whose log loss is within one standard error of the best.",
+            f"{how} The forms below were cross-validated over groups of people and sources on the held-out scores, "
+            "both classes weighing the same; taken is the simplest whose log loss is within one standard error of the "
+            "best.",
             table(head, rows, range(1, 6)),
         ]
     )
@@ -116,7 +119,7 @@ def operating_points(manifest: ModelManifest) -> str:
             else ""
         ),
         _named(decision),
-        _rates(manifest.metrics["cross_validation"].get("operating_points", [])),
+        _rates(in_present_form(manifest.metrics["cross_validation"])),
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -125,35 +128,69 @@ def _named(decision: Decision) -> str:
     rows = []
     for name, point in decision.operating_points.items():
         alarms = round(point.false_alarm_rate * point.real_count)
-        bound = f"; up to {most_likely_at_none(point.real_count):.1%} cannot be ruled out" if not alarms else ""
+        bound = of_false_alarms({"value": point.false_alarm_rate}, point.real_count)
         rows.append(
             [
                 words(name),
                 f"{point.threshold:.3f}",
-                f"{point.false_alarm_rate:.1%} ({alarms} of {counted(point.real_count, 'real')}{bound})",
+                f"{point.false_alarm_rate:.1%} ({alarms} of {counted(point.real_count, 'real')})",
                 f"{point.detection_rate:.1%} (of {counted(point.fake_count, 'fake')})",
+                bound,
             ]
         )
     if not rows:
         return ""
-    found = table(("operating point", "threshold", "false alarms", "detections"), rows, (1,))
-    return f"Thresholds to choose from (`--operating-point`), chosen on the held-out clips. The margin counts.\n\n{found}"
+    found = table(("operating point", "threshold", "false alarms", "detections", "remark"), rows, (1,))
+    return (
+        f"Thresholds to choose from (`--operating-point`), chosen on the held-out clips. The margin counts.\n\n{found}"
+    )
 
 
-def _rates(points: Sequence[Mapping[str, Any]]) -> str:
-    found = rate_table(points)
-    return found and f"Scores of the held-out clips against single numbers, the margin aside.\n\n{found}"
+def _rates(figures: Mapping[str, Any]) -> str:
+    points, reals = figures.get("operating_points", []), figures["coverage"]["real"]
+    found = rate_table(points, reals)
+    told = f"Scores of the held-out clips against single numbers, the margin aside.\n\n{found}"
+    return found and "\n\n".join(filter(None, [told, worth_of_an_alarm(points, reals)]))
 
 
-def rate_table(points: Sequence[Mapping[str, Any]]) -> str:
-    """False alarms and detections of scores at thresholds, with intervals."""
+def rate_table(points: Sequence[Mapping[str, Any]], reals: int) -> str:
+    """False alarms and detections of scores at thresholds, with intervals.
+
+    Args:
+        points: as `dfd.evaluation.figures.operating_points` gives them.
+        reals: that were scored.
+    """
     rows = [
         [
             words(point["name"]),
             f"{point['threshold']:.3f}",
             *cells_of(point["false_alarm_rate"]),
             *cells_of(point["detection_rate"]),
+            of_false_alarms(point["false_alarm_rate"], reals),
         ]
         for point in points
     ]
-    return table(("score at least", "", "false alarms", INTERVAL, "detections", INTERVAL), rows, range(1, 6))
+    head = ("threshold", "score at least", "false alarms", INTERVAL, "detections", INTERVAL, "remark")
+    return table(head, rows, range(1, 6))
+
+
+def worth_of_an_alarm(points: Sequence[Mapping[str, Any]], reals: int) -> str:
+    """How many of the videos called fake are fake, where fakes are rare; nothing where the rates are not known.
+
+    Args:
+        points: as for `rate_table`, that of ``called_fake`` among them.
+        reals: that were scored.
+    """
+    point = next((point for point in points if point["name"] == "called_fake"), None)
+    if point is None or point["false_alarm_rate"] is None or point["detection_rate"] is None:
+        return ""
+    alarms, hits = point["false_alarm_rate"], point["detection_rate"]["value"]
+    worst = max(alarms["high"], most_likely_at_none(reals))
+    right, least = (share_of_alarms_that_are_right(rate, hits, _RARE) for rate in (alarms["value"], worst))
+    if right is None or least is None:
+        return ""
+    return (
+        "Probabilities assume that a fake is as likely as a real video. Where one video in a hundred is fake and these "
+        f"rates hold, {right:.0%} of the videos with a score from {point['threshold']:g} on are fake; {least:.0%} if "
+        "false alarms are as frequent as the figures still allow."
+    )

@@ -96,6 +96,18 @@ def most_likely_at_none(count: int) -> float:
     return -math.expm1(math.log(_ALPHA) / count)
 
 
+def of_false_alarms(figure: Mapping[str, float] | None, reals: int) -> str:
+    """What is to be said of a rate of false alarms; empty where there were some.
+
+    Args:
+        figure: the rate.
+        reals: videos that it rests on.
+    """
+    if figure is None or figure["value"] > 0 or not reals:
+        return ""
+    return f"no false alarm: a rate of up to {most_likely_at_none(reals):.1%} cannot be ruled out"
+
+
 def share_of_alarms_that_are_right(false_alarms: float, detections: float, prevalence: float) -> float | None:
     """Bayes: which share of the videos that are called fake are fake, where a share of `prevalence` is fake.
 
