@@ -14,8 +14,7 @@ MEASURED_PX = 64
 """Side to which crops are brought before sharpness is measured, so that models of all input sizes share one scale."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32) / 255  # ITU-R BT.601, of R'G'B' in 0 to 255
-_TEXTURE = 2 / 255  # least Laplacian of luma that counts as texture: two levels
-_SIDE = "log2_face_side_px"
+_TEXTURE = 0.02  # largest Laplacian, as a share of mean luma, that does not count as texture: two levels in fair light
 _NOISE = 1e-3  # variance of luma below which contrast is taken for noise: a standard deviation of 8 levels
 
 
@@ -50,8 +49,9 @@ def measure(crop: ImageU8, face_side_px: float) -> FaceQuality:
     comparative study", 2000) at 64 x 64 px, divided by the variance of the luma itself, so that neither exposure nor
     contrast counts: 0 for a flat picture, 0.3 for a sharp face, 20 for white noise.
 
-    Flatness is the share of pixels whose Laplacian is below two levels, at the crop's own size. A codec takes weak
-    texture away and leaves edges, and rescaling afterwards does not bring it back (docs/decisions/0006-calibration.md).
+    Flatness is the share of pixels whose Laplacian is at most 2 % of the mean luma, at the crop's own size. A codec
+    takes weak texture away and leaves edges, and rescaling afterwards does not bring it back
+    (docs/decisions/0006-calibration.md).
 
     Args:
         crop: ``(S, S, 3) uint8`` RGB, of any size.
@@ -62,7 +62,7 @@ def measure(crop: ImageU8, face_side_px: float) -> FaceQuality:
         face_side_px=face_side_px,
         brightness=float(luma.mean()),
         sharpness=_sharpness(luma),
-        flatness=float(np.mean(np.abs(_laplacian(luma)) < _TEXTURE)) if min(luma.shape) > 2 else 1.0,
+        flatness=_flatness(luma),
     )
 
 
@@ -92,9 +92,6 @@ def weaknesses(
 def squared_distances(measures: npt.NDArray[np.float64], reference: ReferenceQuality) -> npt.NDArray[np.float64]:
     """Squared Mahalanobis distance of faces from the training faces (Mahalanobis, 1936).
 
-    A face larger than the mean counts as one of mean size: it is shrunk to the model's input all the same, and what
-    that does to the picture is in the other measures.
-
     Args:
         measures: ``(N, K) float64``, `FaceQuality.measures` of each face.
         reference: what the training faces look like.
@@ -104,9 +101,6 @@ def squared_distances(measures: npt.NDArray[np.float64], reference: ReferenceQua
     """
     columns = [QUALITY_MEASURES.index(name) for name in reference.measures]
     offsets = measures[:, columns] - np.array(reference.mean)
-    if _SIDE in reference.measures:
-        side = offsets[:, reference.measures.index(_SIDE)]
-        np.minimum(side, 0.0, out=side)
     return np.asarray(np.einsum("nj,jk,nk->n", offsets, np.array(reference.inverse_covariance), offsets))
 
 
@@ -116,6 +110,13 @@ def _sharpness(luma: FloatArray) -> float:
         interpolation = cv2.INTER_AREA if min(luma.shape) > MEASURED_PX else cv2.INTER_LINEAR
         luma = np.asarray(cv2.resize(luma, (MEASURED_PX, MEASURED_PX), interpolation=interpolation), dtype=np.float32)
     return float(_laplacian(luma).var() / (luma.var() + _NOISE))
+
+
+def _flatness(luma: FloatArray) -> float:
+    """Share of pixels without texture; 1 where there are too few to tell."""
+    if min(luma.shape) < 3:
+        return 1.0
+    return float(np.mean(np.abs(_laplacian(luma)) <= _TEXTURE * luma.mean()))
 
 
 def _laplacian(luma: FloatArray) -> FloatArray:

@@ -181,7 +181,7 @@ def test_missing_and_broken_figures_are_refused(shipped: Path, tmp_path: Path, c
     figures = tmp_path / METRICS_NAME
     if content is not None:
         figures.write_text(content, encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="no figures of deepfake/1 in .*metrics.json: measure it with"):
+    with pytest.raises(ConfigurationError, match=r"no figures of deepfake/1 in .*metrics\.json: measure"):
         publish_again(shipped, figures, tmp_path, None)
 
 

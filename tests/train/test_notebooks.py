@@ -14,16 +14,17 @@ from dfd.registry.directory import DirectoryRegistry
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 SAMPLES = ROOT / "samples"
+GROUPS = 6  # of people and places; the calibration is compared over five parts
 KERNEL = "same-interpreter"
 LIMIT_S = 1200  # for one cell
 
 
 def write_data(folder: Path) -> None:
-    """Sample clips as if they were a data set, of four people and places: enough to go through every step."""
+    """Sample clips as if they were a data set: enough to go through every step."""
     clips = folder / "clips"
     clips.mkdir(parents=True)
     train = []
-    for number in range(4):
+    for number in range(GROUPS):
         for label, file in (
             ("real", "real_hopper.mp4" if number % 2 else "real_astronaut.mp4"),
             ("fake", "fake_swap.mp4"),

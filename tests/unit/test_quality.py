@@ -108,6 +108,11 @@ def test_flatness_counts_the_pixels_without_texture() -> None:
     assert measure(half, 120).flatness == pytest.approx(0.5 + textured / 2, abs=0.1)
 
 
+@pytest.mark.parametrize("light", [0.5, 1.2])
+def test_flatness_hardly_depends_on_the_light(light: float) -> None:
+    assert measure(lit(face_like(), light), 120).flatness == pytest.approx(measure(face_like(), 120).flatness, abs=0.05)
+
+
 def test_compression_raises_flatness() -> None:
     steps = []
     for jpeg_quality in (95, 60, 30, 10):
@@ -130,14 +135,16 @@ def test_measures_are_named_in_their_order() -> None:
 
 
 def test_distance_is_measured_in_standard_deviations() -> None:
-    faces = [quality(128, 0.4), quality(128, 0.6), quality(64, 0.4), quality(64, 0.2)]
+    faces = [quality(128, 0.4), quality(128, 0.6), quality(64, 0.4), quality(256, 0.2)]
     measures = np.array([face.measures for face in faces])
     assert squared_distances(measures, REFERENCE) == pytest.approx([0, 4, 4, 8])
 
 
-def test_a_face_is_not_unlike_training_for_being_large() -> None:
-    measures = np.array([quality(4000, 0.4).measures, quality(8, 0.4).measures])
-    assert squared_distances(measures, REFERENCE) == pytest.approx([0, 64])
+def test_distance_knows_which_measures_go_together() -> None:
+    together = ReferenceQuality(("brightness", "flatness"), (0.4, 0.4), ((200.0, -150.0), (-150.0, 200.0)), limit=9.0)
+    measures = np.array([FaceQuality(100, 0.5, 0.3, 0.5).measures, FaceQuality(100, 0.5, 0.3, 0.3).measures])
+    along, against = squared_distances(measures, together)
+    assert (along, against) == (pytest.approx(1.0), pytest.approx(7.0))
 
 
 def test_a_track_unlike_training_is_told_only_where_there_is_a_reference() -> None:

@@ -17,6 +17,7 @@ FALSE_ALARMS = 0.01
 _QUANTILE = 0.995  # of the training faces, which are then not unlike training
 _STEP = 1e-6  # scores are taken as reports give them, to six places
 _SIGNIFICANT = 8
+_SIZE = "log2_face_side_px"
 
 
 def operating_points(probabilities: Array, labels: Labels, margin: float) -> dict[str, OperatingPoint]:
@@ -64,7 +65,8 @@ def frame_spread(probabilities: Sequence[Array]) -> float:
 def reference_quality(measures: Sequence[Array]) -> ReferenceQuality:
     """What the faces of training look like; 0.5 % of them lie beyond the limit. Every clip weighs the same.
 
-    A measure that is the same in all faces is left out.
+    The size of the face is left out: it says how a data set was cut, and what size does to the picture is in sharpness
+    and flatness. So is a measure that is the same in all faces.
 
     Args:
         measures: of each clip, real and fake, ``(N, K) float64``: `dfd.types.FaceQuality.measures` of its faces, N > 0.
@@ -75,7 +77,8 @@ def reference_quality(measures: Sequence[Array]) -> ReferenceQuality:
     faces = np.concatenate(measures)
     weights = np.concatenate([np.full(len(rows), 1 / (len(measures) * len(rows))) for rows in measures])
     mean = weights @ faces
-    kept = np.flatnonzero(weights @ (faces - mean) ** 2 > 1e-12)
+    varies = weights @ (faces - mean) ** 2 > 1e-12
+    kept = [index for index, name in enumerate(QUALITY_MEASURES) if varies[index] and name != _SIZE]
     offsets = faces[:, kept] - mean[kept]
     inverse = np.linalg.inv((offsets * weights[:, None]).T @ offsets)
     reference = ReferenceQuality(
