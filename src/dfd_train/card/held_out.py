@@ -7,6 +7,7 @@ from dfd.evaluation.markup import cells_of, percent, value_of, words
 from dfd.evaluation.page import FIGURES
 from dfd.judgement import CalibrationMethod, Decision
 from dfd.manifest import ModelManifest
+from dfd_train.card.about import DOCS
 from dfd_train.card.facts import in_present_form
 from dfd_train.card.markdown import INTERVAL, counted, escaped, table
 from dfd_train.card.remarks import most_likely_at_none, of_auc, of_false_alarms, share_of_alarms_that_are_right
@@ -98,7 +99,7 @@ def calibration(manifest: ModelManifest) -> str:
         [
             f"{how} The forms below were cross-validated over groups of people and sources on the held-out scores, "
             "both classes weighing the same; taken is the simplest whose log loss is within one standard error of the "
-            "best.",
+            f"best ([0006-calibration.md]({DOCS}/decisions/0006-calibration.md)).",
             table(head, rows, range(1, 6)),
         ]
     )
