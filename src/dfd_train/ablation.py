@@ -13,9 +13,8 @@ import numpy as np
 from dfd.evaluation import metrics
 from dfd.evaluation.resampling import Scored, estimates
 from dfd.manifest import InputContract
-from dfd_train.datasets import Clip
+from dfd_train.made_fakes import Extras, Faces
 from dfd_train.recipe import Recipe
-from dfd_train.store import ClipCrops
 from dfd_train.validation import HeldOut, hold_out
 
 Change = Callable[[Recipe], Recipe]
@@ -65,7 +64,7 @@ VARIANTS: Mapping[str, Change] = MappingProxyType(
 def ablate(
     names: Sequence[str],
     recipe: Recipe,
-    crops_for: Callable[[InputContract], Sequence[tuple[Clip, ClipCrops]]],
+    material_for: Callable[[Recipe], tuple[Sequence[Faces], Extras]],
     folds: Sequence[int],
     *,
     fold_count: int,
@@ -77,7 +76,7 @@ def ablate(
     Args:
         names: of `VARIANTS`.
         recipe: what is changed.
-        crops_for: the clips, with crops cut for a contract.
+        material_for: the clips with crops cut as a recipe says, and what forgeries are made of beside them.
         folds: numbers of the folds that are held out, from 0.
         fold_count: folds to deal the groups into.
         runs: folder for the runs and ``ablation.json``.
@@ -94,9 +93,8 @@ def ablate(
         table = folder / "row.json"
         if not table.exists():
             started = time.monotonic()
-            held = hold_out(
-                crops_for(changed.contract), changed, fold_count=fold_count, runs=folder, only=folds, progress=progress
-            )
+            clips, extras = material_for(changed)
+            held = hold_out(clips, changed, extras, fold_count=fold_count, runs=folder, only=folds, progress=progress)
             row = {"name": name, "seed": changed.seed, "seconds": round(time.monotonic() - started), **judge(held)}
             table.write_text(json.dumps(row, indent=2))
         rows.append(json.loads(table.read_text()))

@@ -26,6 +26,8 @@ _STAGES = (
 _BN_EPSILON = 1e-3
 _GATE_BIAS = 6.0
 _BANDS = 5
+_CLASSIFIER = ("scale", "fake_logit", "dropout")
+"""Layers behind the trunks."""
 _MOTION_GAIN = 4.0
 """Differences of a quarter of the range, far more than noise and lips leave between two frames, fill the range."""
 
@@ -105,6 +107,18 @@ def load_imagenet(model: keras.Model) -> None:
             layer.set_weights([kernel.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))])
         for layer, title in zip(our_norms, norms, strict=False):
             layer.set_weights([checkpoint[title + part] for part in ("weight", "bias", "running_mean", "running_var")])
+
+
+def load_foundation(model: keras.Model, foundation: keras.Model) -> None:
+    """Copy the trunk of a model of one frame, of the same stages, into the trunk that looks at the frame.
+
+    Raises:
+        ValueError: a layer is missing or of another shape.
+    """
+    still = "still_" if any(layer.name.startswith("still_") for layer in model.layers) else ""
+    for layer in foundation.layers:
+        if layer.weights and layer.name not in _CLASSIFIER:
+            model.get_layer(still + layer.name).set_weights(layer.get_weights())
 
 
 def _is_trunk_norm(layer: keras.Layer) -> bool:

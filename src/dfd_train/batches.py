@@ -4,7 +4,7 @@ Every image depends on (seed, epoch, batch number) alone, so that a resumed run 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import keras
@@ -16,91 +16,65 @@ from dfd.cropping import crop_face
 from dfd.preprocessing import to_model_input
 from dfd.types import FloatArray, ImageU8
 from dfd_train.camera import degrade_clip, worn
-from dfd_train.datasets import Clip
+from dfd_train.made_fakes import NO_EXTRAS, Extras, Faces, MadeFakes, Moment, samples_of
 from dfd_train.recipe import Recipe
-from dfd_train.store import ClipCrops, wide_detection
-from dfd_train.synthesis import FORGERS, PARTNERS, FaceSample, PartnerKind, Partners, choose_donor, forge_clip
+from dfd_train.store import wide_detection
 
 _STOPPED_SHARE = 0.05
 """Of samples whose next frame is the same frame again, as in a still picture or at a stutter."""
 
-Moment = list[ImageU8]
-"""What is seen of a face at one time: the frame, and in models of two frames the next one."""
 
+class _Genuine:
+    """Draws genuine moments, both classes alike.
 
-class MadeFakes:
-    """Makes forgeries of real clips.
-
-    Args:
-        reals: the real training clips and their crops, each with a face.
-        recipe: says which families, and how often.
+    Balance comes after the split and counts clips, so that a long clip weighs no more than a short one; large sources
+    are damped by the square root of their size.
     """
 
-    def __init__(self, reals: Sequence[tuple[Clip, ClipCrops]], recipe: Recipe) -> None:
-        self._reals = reals
+    def __init__(self, clips: Sequence[Faces], recipe: Recipe) -> None:
+        self._clips = clips
         self._count = recipe.contract.frames
-        self._families = sorted(recipe.made)
-        weights = np.array([recipe.made[family] for family in self._families], np.float64)
-        self._weights = weights / weights.sum()
-        self._frames = [(number, frame) for number, (_, crops) in enumerate(reals) for frame in range(crops.count)]
-        points = np.concatenate([crops.points for _, crops in reals])
-        self._partners = Partners(points, ["+".join(reals[number][0].persons) for number, _ in self._frames])
-
-    def draw(self, rng: np.random.Generator) -> tuple[Moment, Moment]:
-        """A real moment and its forgery, every clip as likely as another."""
-        family = self._families[int(rng.choice(len(self._families), p=self._weights))]
-        clip, crops = self._reals[int(rng.integers(len(self._reals)))]
-        frame = int(rng.integers(crops.count))
-        partners = self._partner(PARTNERS[family], clip, crops, frame, rng)
-        if partners is None and PARTNERS[family] is PartnerKind.OTHER_PERSON:
-            family = "self_blend"  # there is but one person
-        samples = _samples(crops, frame, self._count)
-        pairs = forge_clip(FORGERS[family], samples, partners, rng, flicker=rng.uniform(0, 1))
-        return [pair.real for pair in pairs], [pair.fake for pair in pairs]
-
-    def _partner(
-        self, kind: PartnerKind, clip: Clip, crops: ClipCrops, frame: int, rng: np.random.Generator
-    ) -> list[FaceSample] | None:
-        if kind is PartnerKind.SAME_PERSON:
-            donor = choose_donor(crops.points[frame], crops.points, rng)
-            return _samples(crops, donor, self._count)
-        if kind is PartnerKind.OTHER_PERSON:
-            found = self._partners.choose(crops.points[frame], "+".join(clip.persons), rng)
-            if found is not None:
-                number, other = self._frames[found]
-                return _samples(self._reals[number][1], other, self._count)
-        return None
-
-
-class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
-    """Batches ``(N, S, S, 3 * frames) float32`` with labels ``(N, 1) float32``, 1 = fake.
-
-    Args:
-        clips: every training clip and its crops; clips without a face are ignored.
-        recipe: sizes, shares and seed.
-    """
-
-    def __init__(self, clips: Sequence[tuple[Clip, ClipCrops]], recipe: Recipe) -> None:
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
-        self._clips = [(clip, crops) for clip, crops in clips if crops.count]
-        self._recipe = recipe
-        self._epoch = 0
-        labels = np.array([clip.is_fake for clip, _ in self._clips])
-        # balance after the split, over clips: a long clip weighs no more than a short one
+        labels = np.array([clip.is_fake for clip, _ in clips])
         sampler = RandomOverSampler(random_state=recipe.seed)
-        self._balanced = sampler.fit_resample(np.arange(len(labels)).reshape(-1, 1), labels)[0][:, 0]
-        self._weights = self._source_weights()
-        self._made = MadeFakes([item for item in self._clips if not item[0].is_fake], recipe)
+        self.balanced = sampler.fit_resample(np.arange(len(labels)).reshape(-1, 1), labels)[0][:, 0]
+        self.weights = self._source_weights()
 
     def _source_weights(self) -> npt.NDArray[np.float64]:
-        """Chance of each oversampled entry: large sources are damped (square root), both classes stay even."""
-        keys = [(self._clips[number][0].source, self._clips[number][0].is_fake) for number in self._balanced]
+        """Chance of each oversampled entry."""
+        keys = [(self._clips[number][0].source, self._clips[number][0].is_fake) for number in self.balanced]
         sizes = Counter(keys)
         weights = np.array([sizes[key] ** -0.5 for key in keys])
         is_fake = np.array([fake for _, fake in keys])
         for side in (is_fake, ~is_fake):
             weights[side] *= 0.5 / weights[side].sum()
         return weights
+
+    def draw(self, count: int, rng: np.random.Generator) -> Iterator[tuple[Moment, bool]]:
+        """Moments and whether they are fake."""
+        for number in rng.choice(self.balanced, count, p=self.weights):
+            clip, crops = self._clips[number]
+            samples = samples_of(crops, int(rng.integers(crops.count)), self._count)
+            yield [sample.image for sample in samples], clip.is_fake
+
+
+class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
+    """Batches ``(N, S, S, 3 * frames) float32`` with labels ``(N, 1) float32``, 1 = fake.
+
+    Args:
+        clips: every training clip and its crops; clips without a face are ignored. None are needed where the recipe
+            asks for made fakes only.
+        recipe: sizes, shares and seed.
+        extras: what forgeries are made of beside the clips.
+    """
+
+    def __init__(self, clips: Sequence[Faces], recipe: Recipe, extras: Extras = NO_EXTRAS) -> None:
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
+        self._recipe = recipe
+        self._epoch = 0
+        seen = [(clip, crops) for clip, crops in clips if crops.count]
+        self._pairs = round(recipe.batch_size * recipe.made_share / 2)
+        self._genuine = _Genuine(seen, recipe) if 2 * self._pairs < recipe.batch_size else None
+        self._made = MadeFakes([item for item in seen if not item[0].is_fake], extras, recipe)
 
     def __len__(self) -> int:
         return self._recipe.steps_per_epoch
@@ -117,15 +91,13 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
     def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
         recipe = self._recipe
         rng = np.random.default_rng([recipe.seed, self._epoch, index])
-        pairs = round(recipe.batch_size * recipe.made_share / 2)
         images: list[ImageU8] = []
         labels: list[bool] = []
-        for number in rng.choice(self._balanced, recipe.batch_size - 2 * pairs, p=self._weights):
-            clip, crops = self._clips[number]
-            samples = _samples(crops, int(rng.integers(crops.count)), recipe.contract.frames)
-            images.append(self._finish([sample.image for sample in samples], rng))
-            labels.append(clip.is_fake)
-        for _ in range(pairs):
+        if self._genuine:
+            for moment, is_fake in self._genuine.draw(recipe.batch_size - 2 * self._pairs, rng):
+                images.append(self._finish(moment, rng))
+                labels.append(is_fake)
+        for _ in range(self._pairs):
             moments = self._made.draw(rng)
             state = rng.integers(2**63)  # both of the pair go through the same camera
             for moment, is_fake in zip(moments, (False, True), strict=True):
@@ -147,9 +119,3 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         face = wide_detection(shift, rng.uniform(0.88, 1.15), rng.normal(0, 0.06))
         crop = crop_face(moment[0], face, recipe.contract, moment[-1])
         return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
-
-
-def _samples(crops: ClipCrops, frame: int, count: int) -> list[FaceSample]:
-    """The face at one time; between two frames its points hardly move."""
-    points = crops.points[frame]
-    return [FaceSample(pictures[frame], points) for pictures in (crops.wide, crops.following)[:count]]

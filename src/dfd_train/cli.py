@@ -13,6 +13,7 @@ from dfd_train.recipe import RECIPES, Recipe
 
 if TYPE_CHECKING:
     from dfd_train.datasets import Clip
+    from dfd_train.made_fakes import Extras, Faces
     from dfd_train.store import CropStore
 
 _NEWEST = "2"
@@ -114,7 +115,7 @@ def ablate(
 ) -> None:
     """Train with one part of the recipe changed at a time and tell what each is worth. Call again to resume."""
     from dfd_train.ablation import VARIANTS, ablate, as_markdown  # noqa: PLC0415 -- the heavy imports come after --help
-    from dfd_train.workflow import Plan, cut_faces, read_clips  # noqa: PLC0415
+    from dfd_train.workflow import Plan, cut_faces, gather_extras, read_clips  # noqa: PLC0415
 
     _prepare()
     try:
@@ -122,10 +123,15 @@ def ablate(
             raise ConfigurationError(f"no variant {unknown[0]!r}; there are: {', '.join(VARIANTS)}")
         plan = Plan(data, work, work, folds, progress=progress)
         clips, _ = read_clips(plan)
+
+        def material_for(recipe: Recipe) -> "tuple[list[Faces], Extras]":
+            faces = cut_faces(plan, recipe.contract, clips)
+            return faces, gather_extras(plan, recipe, faces)
+
         rows = ablate(
             names or list(VARIANTS),
             _recipe(recipe),
-            lambda contract: cut_faces(plan, contract, clips),
+            material_for,
             [fold - 1 for fold in only or range(1, folds + 1)],
             fold_count=folds,
             runs=work / "ablation",

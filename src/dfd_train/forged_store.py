@@ -1,6 +1,6 @@
 """Forged clips on disk, one ``.npz`` each, written whole or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class ForgedClip:
         method: the family and what did it, for example ``decoded by transposed``.
         persons: everybody whose face went into it; none of them may stand on the other side of a split.
         sources: where their clips were published.
-        wide: ``(N, 128, 128, 3) uint8`` RGB, forged.
+        wide: ``(N, 128, 128, 6) uint8``, forged: RGB of a frame, then of the one right after it.
         real: the same frames with the same change of colour and sharpness, not forged.
         points: ``(N, 468, 2) float32`` FaceMesh points on them.
     """
@@ -40,6 +40,16 @@ class ForgedClip:
         return len(self.wide)
 
 
+@dataclass(frozen=True, slots=True)
+class ForgedFacts:
+    """What is known of a forged clip without its pictures; see `ForgedClip`."""
+
+    key: str
+    family: str
+    persons: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
 class ForgedStore:
     """Writes and reads forged clips.
 
@@ -56,6 +66,14 @@ class ForgedStore:
     def keys(self) -> list[str]:
         """Of all forged clips, sorted."""
         return sorted(path.stem for path in self._folder.glob("*.npz"))
+
+    def facts(self) -> Iterator[ForgedFacts]:
+        """Of all forged clips, in order of their keys."""
+        for key in self.keys():
+            with np.load(self._path(key)) as data:
+                yield ForgedFacts(
+                    key, str(data["family"][0]), tuple(map(str, data["persons"])), tuple(map(str, data["sources"]))
+                )
 
     def write(self, clip: ForgedClip) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -110,7 +110,7 @@ def _forged_rows(forged: ForgedStore, columns: int, rng: np.random.Generator) ->
     for key in forged.keys():  # noqa: SIM118 -- a store is no mapping
         by_family.setdefault(key.rpartition("__")[2], []).append(key)
     return [
-        (family, [forged.read(keys[number]).wide[0] for number in rng.permutation(len(keys))[:columns]])
+        (family, [forged.read(keys[number]).wide[0, ..., :3] for number in rng.permutation(len(keys))[:columns]])
         for family, keys in sorted(by_family.items())
     ]
 

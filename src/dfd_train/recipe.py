@@ -62,7 +62,10 @@ class Recipe:
         batch_size: images a batch.
         made_share: share of a batch that is pairs of a real and a forgery made of it; the rest are genuine clips,
             both classes alike.
-        made: weight of each family of made fakes (`dfd_train.synthesis.FORGERS`).
+        made: weight of each family of made fakes, made on the spot (`dfd_train.synthesis.FORGERS`) or by the forge
+            (`dfd_train.forge.FAMILIES`).
+        stills_share: share of the pairs made on the spot whose faces are photographs, which show far more people.
+        stills: how many photographs, spread evenly over the set.
         worn_share: share of all images that go through a camera and an H.264 encoder (`dfd_train.camera.worn`).
         degraded_share: share that goes through a camera and JPEG only.
         learning_rate: peak, reached after a short warm-up.
@@ -71,6 +74,8 @@ class Recipe:
         label_smoothing: of the binary cross-entropy.
         ema_momentum: of the average of the weights that is kept.
         mixed_precision: compute in float16 where the device gains from it.
+        foundation: recipe of the model of one frame, trained on forgeries of the photographs alone, whose trunk is the
+            start of this one's; None to start from ImageNet.
     """
 
     contract: InputContract
@@ -87,6 +92,8 @@ class Recipe:
     batch_size: int = 64
     made_share: float = 0.375
     made: Mapping[str, float] = field(default_factory=lambda: _made(self_blend=1.0))
+    stills_share: float = 0.0
+    stills: int = 1200
     worn_share: float = 0.25
     degraded_share: float = 0.45
     learning_rate: float = 6e-4
@@ -95,6 +102,7 @@ class Recipe:
     label_smoothing: float = 0.05
     ema_momentum: float = 0.995
     mixed_precision: bool = False
+    foundation: "Recipe | None" = None
 
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(

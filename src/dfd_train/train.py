@@ -13,26 +13,29 @@ import numpy.typing as npt
 from dfd.errors import ConfigurationError
 from dfd.preprocessing import to_model_input
 from dfd.types import ImageU8
-from dfd_train.backbone import build, load_imagenet
+from dfd_train.backbone import build, load_foundation, load_imagenet
 from dfd_train.batches import TrainingBatches
-from dfd_train.datasets import Clip
 from dfd_train.head import fit_head
+from dfd_train.made_fakes import NO_EXTRAS, Extras, Faces
 from dfd_train.recipe import Recipe
-from dfd_train.store import ClipCrops
 
 _STATE = "state.keras"
 _RECIPE = "recipe.json"
 _PROGRESS = "progress.json"
-_DONE = "model.keras"
+MODEL_NAME = "model.keras"
+"""Of a finished run's model, with averaged weights and without the optimizer's state."""
 
 
-def train(clips: Sequence[tuple[Clip, ClipCrops]], recipe: Recipe, run: Path, *, progress: bool) -> keras.Model:
+def train(
+    clips: Sequence[Faces], recipe: Recipe, run: Path, extras: Extras = NO_EXTRAS, *, progress: bool
+) -> keras.Model:
     """Train a model, or go on with a run that was cut short.
 
     Args:
         clips: every training clip and its crops.
         recipe: all numbers.
         run: folder of this run; holds the state after each epoch and at last ``model.keras``.
+        extras: what there is to learn from beside the clips.
         progress: whether to show a bar.
 
     Returns:
@@ -43,15 +46,15 @@ def train(clips: Sequence[tuple[Clip, ClipCrops]], recipe: Recipe, run: Path, *,
     """
     run.mkdir(parents=True, exist_ok=True)
     _check_recipe(run / _RECIPE, recipe)
-    if (run / _DONE).exists():
-        return keras.models.load_model(run / _DONE, compile=False)
+    if (run / MODEL_NAME).exists():
+        return keras.models.load_model(run / MODEL_NAME, compile=False)
     keras.utils.set_random_seed(recipe.seed)
     keras.mixed_precision.set_global_policy("mixed_float16" if recipe.mixed_precision else "float32")
-    batches = TrainingBatches(clips, recipe)
+    batches = TrainingBatches(clips, recipe, extras)
     if (run / _PROGRESS).exists():
         first, model = _resume(run, recipe)
     else:
-        first, model = 0, _compiled(_started(recipe, batches, progress=progress), recipe)
+        first, model = 0, _compiled(_started(recipe, batches, extras.foundation, progress=progress), recipe)
 
     def keep(epoch: int, logs: Any = None) -> None:
         model.save(run / "state.partial.keras")
@@ -71,8 +74,10 @@ def train(clips: Sequence[tuple[Clip, ClipCrops]], recipe: Recipe, run: Path, *,
             callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)],
         )
         model.optimizer.finalize_variable_values(model.trainable_variables)  # take the averaged weights
-    model.save(run / _DONE)
-    return keras.models.load_model(run / _DONE, compile=False)  # without the optimizer, which an export would carry
+    model.save(run / MODEL_NAME)
+    return keras.models.load_model(
+        run / MODEL_NAME, compile=False
+    )  # without the optimizer, which an export would carry
 
 
 def score(model: keras.Model, crops: ImageU8, recipe: Recipe) -> npt.NDArray[np.float32]:
@@ -100,10 +105,12 @@ def _resume(run: Path, recipe: Recipe) -> tuple[int, keras.Model]:
     return progress["epochs_done"], model
 
 
-def _started(recipe: Recipe, batches: TrainingBatches, *, progress: bool) -> keras.Model:
+def _started(recipe: Recipe, batches: TrainingBatches, foundation: Path | None, *, progress: bool) -> keras.Model:
     """A new model with what it knows before fine-tuning."""
     model = build(recipe)
     load_imagenet(model)
+    if foundation is not None:
+        load_foundation(model, keras.models.load_model(foundation, compile=False))
     if recipe.head_batches:
         fit_head(model, batches, recipe.head_batches, recipe.head_strength, progress=progress)
     return model
@@ -132,7 +139,9 @@ def _compiled(model: keras.Model, recipe: Recipe) -> keras.Model:
 def recipe_facts(recipe: Recipe) -> dict[str, Any]:
     """A recipe as plain JSON."""
     shallow = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
-    return {**shallow, "contract": dataclasses.asdict(recipe.contract), "made": dict(recipe.made)}
+    foundation = None if recipe.foundation is None else recipe_facts(recipe.foundation)
+    contract, made = dataclasses.asdict(recipe.contract), dict(recipe.made)
+    return {**shallow, "contract": contract, "made": made, "foundation": foundation}
 
 
 def _check_recipe(path: Path, recipe: Recipe) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dfd_train.datasets import Clip, require_both_classes
+from dfd_train.made_fakes import NO_EXTRAS, Extras, Faces
 from dfd_train.recipe import Recipe
 from dfd_train.splits import check_disjoint, folds
 from dfd_train.store import ClipCrops
@@ -34,8 +35,9 @@ class HeldOut:
 
 
 def hold_out(
-    clips: Sequence[tuple[Clip, ClipCrops]],
+    clips: Sequence[Faces],
     recipe: Recipe,
+    extras: Extras = NO_EXTRAS,
     *,
     fold_count: int,
     runs: Path,
@@ -47,6 +49,8 @@ def hold_out(
     Args:
         clips: all clips and their crops.
         recipe: of every model.
+        extras: what there is to learn from beside the clips. It shares nobody with them, save in forged clips, which
+            say who is in them.
         fold_count: folds to deal the groups into (`dfd_train.splits.folds`).
         runs: folder under which each fold's run is kept; a finished run is not done again.
         only: numbers of the folds wanted, from 0; all where empty.
@@ -65,7 +69,7 @@ def hold_out(
         outside = [clips[index] for index, number in enumerate(fold_of) if number != fold]
         check_disjoint([clip for clip, _ in outside], [clips[index][0] for index in inside])
         require_both_classes([clip for clip, _ in outside], f"training without fold {fold + 1}")
-        model = train(outside, recipe, runs / f"fold-{fold + 1}-of-{fold_count}", progress=progress)
+        model = train(outside, recipe, runs / f"fold-{fold + 1}-of-{fold_count}", extras, progress=progress)
         for index in inside:
             clip, crops = clips[index]
             found[index] = HeldOut(clip, crops, score(model, crops.exact, recipe), fold)

@@ -1,9 +1,9 @@
 """From a data folder to a registered model version, in one resumable go.
 
-1. cut faces into the crop store; 2. cross-validate over groups of sources and persons; 3. choose and fit the
-calibration on the held-out scores, and find operating points and what faces are like; 4. train on everything but the
-test clips and whatever shares a source with them; 5. export and compare; 6. examine the exported model, through the
-serving pipeline, on the test clips as they are and spoilt; 7. write manifest and card.
+1. cut faces into the crop store; 2. get ready what forgeries are made of; 3. cross-validate over groups of sources and
+persons; 4. choose and fit the calibration on the held-out scores, and find operating points and what faces are like;
+5. train on everything but the test clips and whatever shares a source with them; 6. export and compare; 7. examine the
+exported model, through the serving pipeline, on the test clips as they are and spoilt; 8. write manifest and card.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,19 @@ from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
 from dfd_train import calibrate
 from dfd_train.card import data_facts, sample_clips
+from dfd_train.data_report import evenly
 from dfd_train.datasets import Clip, check_present, read_face_clips, read_whole_clips, require_both_classes
+from dfd_train.datasets.stills import read_stills
 from dfd_train.examination import Examination, examine, publish, sample_of
 from dfd_train.export import ONNX_NAME, export, file_hashes, write_manifest
+from dfd_train.forge import Forge, ForgeSettings, forge_clips
+from dfd_train.forged_store import ForgedStore
+from dfd_train.made_fakes import Extras, Faces
 from dfd_train.recipe import Backbone, Recipe
 from dfd_train.splits import check_disjoint, groups, without_leaks
 from dfd_train.store import ClipCrops, CropStore, StoreSettings
-from dfd_train.train import recipe_facts, train
+from dfd_train.synthesis import FORGERS
+from dfd_train.train import MODEL_NAME, recipe_facts, train
 from dfd_train.validation import HeldOut, hold_out
 
 THRESHOLD = 0.5
@@ -59,6 +65,7 @@ class Plan:
         progress: whether to show bars.
         robustness: how much damage the test clips are judged under: ``none``, ``quick`` or ``full``.
         samples: folder of the sample clips on which the card shows failures; None for a card without such pictures.
+        forge_steps: training steps of the forge's networks, for recipes with families that it makes.
     """
 
     data: Path
@@ -69,10 +76,11 @@ class Plan:
     progress: bool = True
     robustness: str = "none"
     samples: Path | None = None
+    forge_steps: int = ForgeSettings().steps
 
 
 def run(plan: Plan, recipe: Recipe) -> ModelManifest:
-    """Do all seven steps; those that an earlier, interrupted call finished are not done again.
+    """Do all eight steps; those that an earlier, interrupted call finished are not done again.
 
     Raises:
         DatasetError: the data is incomplete, or a split leaks.
@@ -84,10 +92,11 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
     clips, test = read_clips(plan)
     data = cut_faces(plan, recipe.contract, clips)
     runs = plan.work / "runs"
-    held = hold_out(data, recipe, fold_count=plan.fold_count, runs=runs, progress=plan.progress)
+    extras = gather_extras(plan, recipe, data)
+    held = hold_out(data, recipe, extras, fold_count=plan.fold_count, runs=runs, progress=plan.progress)
     judgement = judge_held_out(held, [crops for _, crops in data if crops.count], recipe.seed)
 
-    model = train(data, recipe, runs / "final", progress=plan.progress)
+    model = train(data, recipe, runs / "final", extras, progress=plan.progress)
     probes = np.concatenate([crops.exact[:1] for _, crops in data if crops.count])[:_PROBES]
     worst = export(model, plan.out, to_model_input(list(probes), recipe.contract))
 
@@ -123,11 +132,52 @@ def read_clips(plan: Plan) -> tuple[list[Clip], list[Clip]]:
     return clips, test
 
 
-def cut_faces(plan: Plan, contract: InputContract, clips: Sequence[Clip]) -> list[tuple[Clip, ClipCrops]]:
+def cut_faces(plan: Plan, contract: InputContract, clips: Sequence[Clip]) -> list[Faces]:
     """Every clip with its faces, cut for a contract; what is in the store already is read from there."""
     store = CropStore(plan.work / "crops", StoreSettings(contract))
     store.build(clips, PyAvOpener(MediaLimits()), BlazeFaceDetector(threads=2), progress=plan.progress)
     return [(clip, store.read(clip)) for clip in clips]
+
+
+def gather_extras(plan: Plan, recipe: Recipe, data: Sequence[Faces]) -> Extras:
+    """The photographs, the forged clips and the foundation that a recipe asks for.
+
+    The forge learns from all the real clips. A run on some of them takes only forged clips of their own people and
+    sources, and a fold is never tested on forged clips. The foundation has seen photographs only, so one serves all.
+
+    Args:
+        plan: where data and work lie; a limit on clips limits photographs too.
+        recipe: how many photographs, and which families.
+        data: the training clips and their crops.
+
+    Raises:
+        DatasetError: the photographs are missing.
+    """
+    stills: list[Faces] = []
+    if recipe.stills_share or recipe.foundation:
+        wanted = evenly(read_stills(plan.data, plan.work / "stills"), plan.limit or recipe.stills)
+        stills = cut_faces(plan, recipe.contract, wanted)
+    return Extras(stills, _forged(plan, recipe, data), _foundation(plan, recipe, stills))
+
+
+def _foundation(plan: Plan, recipe: Recipe, stills: Sequence[Faces]) -> Path | None:
+    """The model that the recipe starts from, trained unless that is done; its file."""
+    if recipe.foundation is None:
+        return None
+    run = plan.work / "runs" / "foundation"
+    train([], recipe.foundation, run, Extras(stills), progress=plan.progress)
+    return run / MODEL_NAME
+
+
+def _forged(plan: Plan, recipe: Recipe, data: Sequence[Faces]) -> ForgedStore | None:
+    """What the forge makes of the real clips, unless that is done; None where the recipe asks for nothing of it."""
+    if recipe.made.keys() <= FORGERS.keys():
+        return None
+    smithy = Forge(plan.work / "forge", ForgeSettings(steps=plan.forge_steps, seed=recipe.seed))
+    reals = forge_clips([(clip, crops) for clip, crops in data if not clip.is_fake])
+    smithy.train(reals, progress=plan.progress)
+    smithy.render(reals, sorted(recipe.made.keys() - FORGERS.keys()), progress=plan.progress)
+    return smithy.store
 
 
 @dataclass(frozen=True, slots=True)

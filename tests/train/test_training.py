@@ -19,9 +19,10 @@ from dfd_train.batches import TrainingBatches
 from dfd_train.datasets import Clip
 from dfd_train.export import ONNX_NAME, ParityError, export, file_hashes
 from dfd_train.imagenet import read_lite0
+from dfd_train.made_fakes import Extras
 from dfd_train.recipe import CONTRACT_V1, RECIPES
 from dfd_train.store import WIDE_MARGIN, WIDE_PX, ClipCrops, wide_detection
-from dfd_train.train import score, train
+from dfd_train.train import MODEL_NAME, score, train
 
 TINY = replace(RECIPES["1"], epochs=3, steps_per_epoch=2, batch_size=16)
 TINY_PAIRS = replace(
@@ -83,8 +84,8 @@ def test_large_sources_are_damped() -> None:
     clips = [make_clip(n, is_fake=True, source="large" if n < 90 else "small") for n in range(100)]
     clips += [make_clip(n, is_fake=False, source=f"real{n}") for n in range(100, 104)]
     batches = TrainingBatches(clips, TINY)
-    weights = batches._source_weights()
-    numbers = batches._balanced
+    assert batches._genuine is not None
+    weights, numbers = batches._genuine.weights, batches._genuine.balanced
     share = {
         source: sum(w for w, n in zip(weights, numbers, strict=True) if clips[n][0].source == source)
         for source in ("large", "small")
@@ -187,6 +188,27 @@ def test_the_contract_is_the_classic_one() -> None:
 
 
 PAIR_CLIPS = [make_clip(number, is_fake=number < 3, contract=TINY_PAIRS.contract) for number in range(10)]
+
+
+def test_a_foundation_lends_its_trunk_to_the_frame(tmp_path: Path) -> None:
+    """It learns from forgeries of photographs alone; the trunk for what changes keeps ImageNet's weights."""
+    alone = replace(TINY_PAIRS, contract=replace(TINY_PAIRS.contract, frames=1), made_share=1.0, stills_share=1.0)
+    foundation = replace(alone, head_batches=0, frozen_stages=0, frozen_norms=False)
+    stills = Extras([make_clip(number, is_fake=False, contract=TINY_PAIRS.contract) for number in range(20, 26)])
+    taught = train([], foundation, tmp_path / "foundation", stills, progress=False)
+    extras = replace(stills, foundation=tmp_path / "foundation" / MODEL_NAME)
+    model = train(PAIR_CLIPS, replace(TINY_PAIRS, epochs=0), tmp_path / "run", extras, progress=False)
+
+    def same(name: str, other: keras.Model, other_name: str) -> bool:
+        pairs = zip(model.get_layer(name).get_weights(), other.get_layer(other_name).get_weights(), strict=True)
+        return all(np.array_equal(one, two) for one, two in pairs)
+
+    fresh = build(TINY_PAIRS)
+    load_imagenet(fresh)
+    for layer in ("stem_conv", "s4b0_dw_bn", "s4b2_project_conv"):
+        assert same(f"still_{layer}", taught, layer)
+        assert not same(f"still_{layer}", fresh, f"still_{layer}")
+        assert same(f"motion_{layer}", fresh, f"motion_{layer}")
 
 
 @pytest.fixture(scope="module")

@@ -25,24 +25,32 @@ class ForgeClip:
         person: who is to be seen.
         source: where it was published.
         images: ``(N, 128, 128, 3) uint8`` RGB, upright faces with some context, in order of time.
-        points: ``(N, 468, 2) float32`` FaceMesh points on them.
+        following: the same place in the frame right after each.
+        points: ``(N, 468, 2) float32`` FaceMesh points on `images`; between two frames they hardly move.
     """
 
     key: str
     person: str
     source: str
     images: ImageU8
+    following: ImageU8
     points: FloatArray
 
     @classmethod
-    def shrunk(cls, key: str, person: str, source: str, wide: ImageU8, points: FloatArray) -> "ForgeClip":
-        """From crops of any size, ``(N, W, W, 3)``, and points on them; at least one."""
-        images = np.stack([cv2.resize(image, (FORGED_PX,) * 2, interpolation=cv2.INTER_AREA) for image in wide])
+    def shrunk(
+        cls, key: str, person: str, source: str, wide: ImageU8, following: ImageU8, points: FloatArray
+    ) -> "ForgeClip":
+        """From crops of any size, ``(N, W, W, 3)``, those of the next frames, and points on them; at least one."""
         scale = np.float32(FORGED_PX / wide.shape[1])
-        return cls(key, person, source, images.astype(np.uint8), (points * scale).astype(np.float32))
+        return cls(key, person, source, _shrunk(wide), _shrunk(following), (points * scale).astype(np.float32))
 
     def samples(self) -> list[FaceSample]:
-        return [FaceSample(image, points) for image, points in zip(self.images, self.points, strict=True)]
+        """Each face and then the one in the next frame, in order of time."""
+        return [
+            FaceSample(picture, points)
+            for image, following, points in zip(self.images, self.following, self.points, strict=True)
+            for picture in (image, following)
+        ]
 
     def aligned(self, size_px: int) -> ImageU8:
         """Every face with eyes, nose and mouth at fixed places, ``(N, size_px, size_px, 3) uint8``."""
@@ -61,7 +69,9 @@ def forge_clips(faces: Iterable[tuple[Clip, ClipCrops]]) -> list[ForgeClip]:
         faces: real clips and their crops. Where a set names no person, the clip's source stands for one.
     """
     return [
-        ForgeClip.shrunk(clip.key, (*clip.persons, clip.source)[0], clip.source, crops.wide, crops.points)
+        ForgeClip.shrunk(
+            clip.key, (*clip.persons, clip.source)[0], clip.source, crops.wide, crops.following, crops.points
+        )
         for clip, crops in faces
         if crops.count
     ]
@@ -115,6 +125,12 @@ def warped_faces(faces: ImageU8, count: int, rng: np.random.Generator) -> tuple[
         plain[number] = np.clip(face * gain, 0, 255)
         warped[number] = cv2.remap(plain[number], *_warp(side, rng), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return warped / np.float32(255), plain / np.float32(255)
+
+
+def _shrunk(pictures: ImageU8) -> ImageU8:
+    return np.stack(
+        [cv2.resize(picture, (FORGED_PX,) * 2, interpolation=cv2.INTER_AREA) for picture in pictures]
+    ).astype(np.uint8)
 
 
 def _warp(side: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from dfd.errors import ConfigurationError
+from dfd.types import ImageU8
 from dfd_train.forge.networks import UPSAMPLERS, Redrawer
 from dfd_train.forge.pictures import ForgeClip
 from dfd_train.forge.settings import ForgeSettings
@@ -69,8 +70,8 @@ class Renderer:
             method="shared encoder, own decoder" if family == "deepfake" else used,
             persons=tuple(dict.fromkeys((clip.person, lender.person))),
             sources=tuple(dict.fromkeys((clip.source, lender.source))),
-            wide=np.stack([pair.fake for pair in pairs]),
-            real=np.stack([pair.real for pair in pairs]),
+            wide=_side_by_side([pair.fake for pair in pairs]),
+            real=_side_by_side([pair.real for pair in pairs]),
             points=clip.points,
         )
 
@@ -84,14 +85,22 @@ class Renderer:
         return None if number is None else self._lenders[number]
 
     def _donors(self, clip: ForgeClip, family: str, rng: np.random.Generator) -> list[FaceSample] | None:
-        """For each frame another one of the same clip, or the same still for all, as reenactment of a photograph."""
+        """For each frame another one of the same clip, or the same still for all, as reenactment of a photograph.
+
+        Two neighbouring frames get two neighbouring donors.
+        """
         if PARTNERS[family] is not PartnerKind.SAME_PERSON:
             return None
         samples = clip.samples()
         if family == "reenacted":
-            return [samples[choose_donor(clip.points[0], clip.points, rng)]]
-        start = 1 + int(rng.integers(max(1, len(samples) - 1)))
+            return [samples[2 * choose_donor(clip.points[0], clip.points, rng)]]
+        start = 2 + 2 * int(rng.integers(max(1, len(clip.images) - 1)))
         return samples[start:] + samples[:start]
 
     def _load_person(self, person: str) -> Redrawer:
         return Redrawer(keras.models.load_model(person_path(self._folder, person)))
+
+
+def _side_by_side(pictures: Sequence[ImageU8]) -> ImageU8:
+    """Frames and the ones after them in turn, ``2 N`` of ``(S, S, 3)``, as ``(N, S, S, 6)``."""
+    return np.concatenate([np.stack(pictures[::2]), np.stack(pictures[1::2])], axis=3)
