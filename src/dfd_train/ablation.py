@@ -32,9 +32,9 @@ def _contract(**fields: Any) -> Change:
     return change
 
 
-def _without(family: str) -> Change:
+def _without(*families: str) -> Change:
     return lambda recipe: dataclasses.replace(
-        recipe, made=MappingProxyType({name: weight for name, weight in recipe.made.items() if name != family})
+        recipe, made=MappingProxyType({name: weight for name, weight in recipe.made.items() if name not in families})
     )
 
 
@@ -43,17 +43,19 @@ VARIANTS: Mapping[str, Change] = MappingProxyType(
         "as it is": _with(),
         "one frame": _contract(frames=1),
         "80 px": _contract(size_px=80),
-        "head only": _with(epochs=0),
+        "last layer only": _with(epochs=0),
         "no head start": _with(head_batches=0),
+        "no foundation": _with(foundation=None),
+        "no photographs": _with(stills_share=0.0),
         "no made fakes": _with(made_share=0.0),
-        "half made fakes": _with(made_share=0.5),
+        "no forged clips": _without("decoded", "reenacted", "dubbed", "deepfake"),
         "no self-blending": _without("self_blend"),
+        "one mask family": _with(mask_families=("hull",)),
         "no swaps": _without("swap"),
-        "no lip-sync": _without("lipsync"),
-        "no re-rendering": _without("rerender"),
+        "no lip-sync": _without("lipsync", "dubbed"),
+        "no re-rendering": _without("rerender", "decoded"),
         "no wear": _with(worn_share=0.0, degraded_share=0.0),
-        "twice the wear": _with(worn_share=0.3, degraded_share=0.4),
-        "all stages trained": _with(frozen_stages=0),
+        "norms trained": _with(frozen_norms=False),
         "seed 2": _with(seed=2),
         "seed 3": _with(seed=3),
     }

@@ -1,6 +1,7 @@
 """Training batches: genuine clips of both classes in equal parts, and pairs of a real face and a forgery made of it.
 
-Every image depends on (seed, epoch, batch number) alone, so that a resumed run goes on exactly as an unbroken one.
+Every image depends on the seed and on the number of its batch, counted over all epochs, alone: a resumed run goes on
+exactly as an unbroken one, and an epoch is nothing but the distance between two saved states.
 """
 
 from collections import Counter
@@ -19,6 +20,9 @@ from dfd_train.camera import degrade_clip, worn
 from dfd_train.made_fakes import NO_EXTRAS, Extras, Faces, MadeFakes, Moment, samples_of
 from dfd_train.recipe import Recipe
 from dfd_train.store import wide_detection
+
+_STREAM = 0
+"""Keeps these random numbers apart from others of the same seed."""
 
 _STOPPED_SHARE = 0.05
 """Of samples whose next frame is the same frame again, as in a still picture or at a stutter."""
@@ -90,7 +94,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
 
     def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
         recipe = self._recipe
-        rng = np.random.default_rng([recipe.seed, self._epoch, index])
+        rng = np.random.default_rng([recipe.seed, _STREAM, self._epoch * len(self) + index])
         images: list[ImageU8] = []
         labels: list[bool] = []
         if self._genuine:

@@ -57,8 +57,9 @@ def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     work: _Work = Path("training"),
     recipe: _RecipeName = _NEWEST,
     folds: _Folds = 3,
-    epochs: Annotated[int | None, typer.Option(min=0, help="Passes, in place of the recipe's.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=0, help="Passes of every model, in place of the recipe's.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Batches an epoch, in place of the recipe's.")] = None,
+    forge_steps: Annotated[int, typer.Option(min=1, help="Training steps of each of the forge's networks.")] = 1500,
     seed: _Seed = _DEFAULTS.seed,
     limit: Annotated[int, typer.Option(min=0, help="Train on about so many clips; 0 for all.")] = 0,
     mixed_precision: Annotated[bool, typer.Option(help="Compute in float16; pays on a GPU.")] = False,
@@ -74,10 +75,9 @@ def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 
     _prepare()
     try:
-        chosen = replace(_recipe(recipe), seed=seed, mixed_precision=mixed_precision)
-        chosen = replace(chosen, epochs=chosen.epochs if epochs is None else epochs)
-        chosen = replace(chosen, steps_per_epoch=chosen.steps_per_epoch if steps is None else steps)
-        manifest = run_workflow(Plan(data, work, out, folds, limit, progress, robustness, samples), chosen)
+        chosen = _shortened(replace(_recipe(recipe), seed=seed, mixed_precision=mixed_precision), epochs, steps)
+        plan = Plan(data, work, out, folds, limit, progress, robustness, samples, forge_steps)
+        manifest = run_workflow(plan, chosen)
     except DfdError as error:
         raise _failed(error) from error
     test = manifest.metrics["test"]["video"]["auc"]
@@ -104,13 +104,14 @@ def card(
 
 
 @app.command()
-def ablate(
+def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     data: _Data,
     names: Annotated[list[str] | None, typer.Argument(help="Variants; all where none is named.")] = None,
     work: _Work = Path("training"),
     recipe: _RecipeName = _NEWEST,
     folds: _Folds = 3,
     only: Annotated[list[int] | None, typer.Option(min=1, help="Hold out only this fold (may be repeated).")] = None,
+    epochs: Annotated[int | None, typer.Option(min=0, help="Passes, in place of the recipe's.")] = None,
     progress: _Progress = True,
 ) -> None:
     """Train with one part of the recipe changed at a time and tell what each is worth. Call again to resume."""
@@ -123,6 +124,7 @@ def ablate(
             raise ConfigurationError(f"no variant {unknown[0]!r}; there are: {', '.join(VARIANTS)}")
         plan = Plan(data, work, work, folds, progress=progress)
         clips, _ = read_clips(plan)
+        chosen = _recipe(recipe)
 
         def material_for(recipe: Recipe) -> "tuple[list[Faces], Extras]":
             faces = cut_faces(plan, recipe.contract, clips)
@@ -130,7 +132,7 @@ def ablate(
 
         rows = ablate(
             names or list(VARIANTS),
-            _recipe(recipe),
+            replace(chosen, epochs=chosen.epochs if epochs is None else epochs),
             material_for,
             [fold - 1 for fold in only or range(1, folds + 1)],
             fold_count=folds,
@@ -154,6 +156,17 @@ def _recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise ConfigurationError(f"no recipe {name!r}; there are: {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def _shortened(recipe: Recipe, epochs: int | None, steps: int | None) -> Recipe:
+    """The recipe and its foundation with other numbers of passes and batches, where they are given."""
+    foundation = None if recipe.foundation is None else _shortened(recipe.foundation, epochs, steps)
+    return replace(
+        recipe,
+        epochs=recipe.epochs if epochs is None else epochs,
+        steps_per_epoch=recipe.steps_per_epoch if steps is None else steps,
+        foundation=foundation,
+    )
 
 
 @app.command()
@@ -200,8 +213,8 @@ def forge(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     work: _Work = Path("training"),
     split: _Split = "",
     limit: _Limit = 0,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps of each network.")] = 2000,
-    people: Annotated[int, typer.Option(min=0, help="How many people get a decoder of their own.")] = 24,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps of each network.")] = 1500,
+    people: Annotated[int, typer.Option(min=0, help="How many people get a decoder of their own.")] = 12,
     size: Annotated[int, typer.Option(min=16, max=128, help="Side of the deepfakes' faces in px; 64 or 96.")] = 64,
     seed: _Seed = _DEFAULTS.seed,
     progress: _Progress = True,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,17 @@ from dfd_train.datasets import Clip
 from dfd_train.forged_store import ForgedStore
 from dfd_train.recipe import Recipe
 from dfd_train.store import WIDE_PX, ClipCrops
-from dfd_train.synthesis import FORGERS, PARTNERS, FaceSample, PartnerKind, Partners, choose_donor, forge_clip
+from dfd_train.synthesis import (
+    FORGERS,
+    MASK_FAMILIES,
+    PARTNERS,
+    FaceSample,
+    PartnerKind,
+    Partners,
+    choose_donor,
+    forge_clip,
+    self_blend,
+)
 
 Faces = tuple[Clip, ClipCrops]
 """A clip and the faces that were cut from it."""
@@ -59,6 +70,7 @@ class MadeFakes:
         self._stills = _Pool([item for item in extras.stills if item[1].count])
         self._stills_share = recipe.stills_share if len(self._stills) else 0.0
         self._count = recipe.contract.frames
+        self._self_blend = partial(self_blend, families=recipe.mask_families or MASK_FAMILIES)
         self._store = extras.forged
         self._forged = _allowed(extras.forged, reals)
         families = [family for family in sorted(recipe.made) if family in FORGERS or self._forged.get(family)]
@@ -88,7 +100,8 @@ class MadeFakes:
                 family = "self_blend"  # there is but one person
         if moves:  # a photograph does not move by itself
             samples = [samples[0], *(FaceSample(_moved(sample.image, rng), sample.points) for sample in samples[1:])]
-        pairs = forge_clip(FORGERS[family], samples, partners, rng, flicker=rng.uniform(0, 1))
+        forger = self._self_blend if family == "self_blend" else FORGERS[family]
+        pairs = forge_clip(forger, samples, partners, rng, flicker=rng.uniform(0, 1))
         return [pair.real for pair in pairs], [pair.fake for pair in pairs]
 
     def _take(self, family: str, rng: np.random.Generator) -> tuple[Moment, Moment]:

@@ -1,7 +1,7 @@
 """Every number of a training run, in one value that is written beside its results."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -64,6 +64,7 @@ class Recipe:
             both classes alike.
         made: weight of each family of made fakes, made on the spot (`dfd_train.synthesis.FORGERS`) or by the forge
             (`dfd_train.forge.FAMILIES`).
+        mask_families: which regions self-blending may forge (`dfd_train.synthesis.MASK_FAMILIES`); all where empty.
         stills_share: share of the pairs made on the spot whose faces are photographs, which show far more people.
         stills: how many photographs, spread evenly over the set.
         worn_share: share of all images that go through a camera and an H.264 encoder (`dfd_train.camera.worn`).
@@ -74,6 +75,8 @@ class Recipe:
         label_smoothing: of the binary cross-entropy.
         ema_momentum: of the average of the weights that is kept.
         mixed_precision: compute in float16 where the device gains from it.
+        unseen_family: family that the forge makes too, which no model is shown and every fold is judged by; empty for
+            none.
         foundation: recipe of the model of one frame, trained on forgeries of the photographs alone, whose trunk is the
             start of this one's; None to start from ImageNet.
     """
@@ -92,6 +95,7 @@ class Recipe:
     batch_size: int = 64
     made_share: float = 0.375
     made: Mapping[str, float] = field(default_factory=lambda: _made(self_blend=1.0))
+    mask_families: tuple[str, ...] = ()
     stills_share: float = 0.0
     stills: int = 1200
     worn_share: float = 0.25
@@ -102,8 +106,31 @@ class Recipe:
     label_smoothing: float = 0.05
     ema_momentum: float = 0.995
     mixed_precision: bool = False
+    unseen_family: str = ""
     foundation: "Recipe | None" = None
 
+    def __post_init__(self) -> None:
+        if self.unseen_family in self.made:
+            raise ValueError(f"family {self.unseen_family!r} cannot be unseen: the recipe trains on it")
+
+
+_FOUNDATION = Recipe(
+    replace(CONTRACT_V2, frames=1),
+    Backbone.LITE0,
+    Pooling.BANDS,
+    stages=5,
+    epochs=7,
+    steps_per_epoch=250,
+    made_share=1.0,
+    made=_made(self_blend=0.4, swap=0.3, lipsync=0.15, rerender=0.15),
+    stills_share=1.0,
+    stills=2400,
+    worn_share=0.15,
+    degraded_share=0.45,
+    learning_rate=1e-3,
+    label_smoothing=0.02,
+    ema_momentum=0.99,
+)
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
@@ -113,10 +140,22 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             Backbone.LITE0,
             Pooling.BANDS,
             stages=5,
-            frozen_stages=2,
             frozen_norms=True,
-            made=_made(self_blend=0.35, swap=0.25, lipsync=0.25, rerender=0.15),
-            learning_rate=3e-4,
+            head_batches=60,
+            epochs=5,
+            steps_per_epoch=100,
+            made_share=0.4,
+            made=_made(
+                self_blend=0.27, swap=0.22, lipsync=0.15, rerender=0.1, decoded=0.1, reenacted=0.09, dubbed=0.07
+            ),
+            stills_share=0.4,
+            stills=_FOUNDATION.stills,
+            worn_share=0.15,
+            degraded_share=0.35,
+            learning_rate=2e-4,
+            ema_momentum=0.99,
+            unseen_family="deepfake",
+            foundation=_FOUNDATION,
         ),
     }
 )

@@ -69,8 +69,13 @@ def hold_out(
         outside = [clips[index] for index, number in enumerate(fold_of) if number != fold]
         check_disjoint([clip for clip, _ in outside], [clips[index][0] for index in inside])
         require_both_classes([clip for clip, _ in outside], f"training without fold {fold + 1}")
-        model = train(outside, recipe, runs / f"fold-{fold + 1}-of-{fold_count}", extras, progress=progress)
+        model = train(outside, recipe, fold_run(runs, fold, fold_count), extras, progress=progress)
         for index in inside:
             clip, crops = clips[index]
             found[index] = HeldOut(clip, crops, score(model, crops.exact, recipe), fold)
     return [found[index] for index in sorted(found)]
+
+
+def fold_run(runs: Path, fold: int, fold_count: int) -> Path:
+    """Folder of the run that holds out a fold, which is numbered from 0."""
+    return runs / f"fold-{fold + 1}-of-{fold_count}"

@@ -6,7 +6,7 @@ persons; 4. choose and fit the calibration on the held-out scores, and find oper
 exported model, through the serving pipeline, on the test clips as they are and spoilt; 8. write manifest and card.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,9 @@ from dfd_train.recipe import Backbone, Recipe
 from dfd_train.splits import check_disjoint, groups, without_leaks
 from dfd_train.store import ClipCrops, CropStore, StoreSettings
 from dfd_train.synthesis import FORGERS
+from dfd_train.temporal import compare_rules
 from dfd_train.train import MODEL_NAME, recipe_facts, train
+from dfd_train.unseen_family import examine_unseen_family
 from dfd_train.validation import HeldOut, hold_out
 
 THRESHOLD = 0.5
@@ -95,12 +97,14 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
     extras = gather_extras(plan, recipe, data)
     held = hold_out(data, recipe, extras, fold_count=plan.fold_count, runs=runs, progress=plan.progress)
     judgement = judge_held_out(held, [crops for _, crops in data if crops.count], recipe.seed)
+    unseen = examine_unseen_family(data, recipe, extras, fold_count=plan.fold_count, runs=runs)
 
     model = train(data, recipe, runs / "final", extras, progress=plan.progress)
     probes = np.concatenate([crops.exact[:1] for _, crops in data if crops.count])[:_PROBES]
     worst = export(model, plan.out, to_model_input(list(probes), recipe.contract))
 
-    manifest = _manifest(plan, recipe, judgement, worst, clips)
+    figures = {"unseen_family": unseen, "parity_max_logit_difference": worst}
+    manifest = _manifest(plan, recipe, judgement, figures, clips)
     write_manifest(plan.out, manifest)
     task = Examination(
         clips=test,
@@ -171,12 +175,13 @@ def _foundation(plan: Plan, recipe: Recipe, stills: Sequence[Faces]) -> Path | N
 
 def _forged(plan: Plan, recipe: Recipe, data: Sequence[Faces]) -> ForgedStore | None:
     """What the forge makes of the real clips, unless that is done; None where the recipe asks for nothing of it."""
-    if recipe.made.keys() <= FORGERS.keys():
+    families = (recipe.made.keys() | {recipe.unseen_family}) - FORGERS.keys() - {""}
+    if not families:
         return None
     smithy = Forge(plan.work / "forge", ForgeSettings(steps=plan.forge_steps, seed=recipe.seed))
     reals = forge_clips([(clip, crops) for clip, crops in data if not clip.is_fake])
     smithy.train(reals, progress=plan.progress)
-    smithy.render(reals, sorted(recipe.made.keys() - FORGERS.keys()), progress=plan.progress)
+    smithy.render(reals, sorted(families), progress=plan.progress)
     return smithy.store
 
 
@@ -188,8 +193,8 @@ class Judgement:
         calibration: the chosen form, fitted.
         decision: threshold, margin and operating points.
         reference_quality: what the faces are like.
-        metrics: ``cross_validation`` figures, by fold and at thresholds too, and how the forms of ``calibration``
-            compared.
+        metrics: ``cross_validation`` figures, by fold and at thresholds too, how the forms of ``calibration`` compared,
+            and how other ``rules`` than the mean would rank clips.
     """
 
     calibration: Calibration
@@ -229,7 +234,11 @@ def judge_held_out(held: Sequence[HeldOut], faces: Sequence[ClipCrops], seed: in
         calibration,
         decision,
         calibrate.reference_quality([crops.measures for crops in faces]),
-        {"cross_validation": _cross_validation(results, judge, decision), "calibration": comparison.to_dict()},
+        {
+            "cross_validation": _cross_validation(results, judge, decision),
+            "calibration": comparison.to_dict(),
+            "rules": compare_rules(held, seed),
+        },
     )
 
 
@@ -250,7 +259,9 @@ def _result(clip: Clip, faces: npt.NDArray[np.float64]) -> ClipResult:
     return ClipResult(sample_of(clip), float(faces.mean()) if len(faces) else None, tuple(faces.tolist()))
 
 
-def _manifest(plan: Plan, recipe: Recipe, judgement: Judgement, worst: float, clips: Sequence[Clip]) -> ModelManifest:
+def _manifest(
+    plan: Plan, recipe: Recipe, judgement: Judgement, figures: Mapping[str, Any], clips: Sequence[Clip]
+) -> ModelManifest:
     return ModelManifest(
         name=plan.out.parent.name,
         version=plan.out.name,
@@ -268,6 +279,6 @@ def _manifest(plan: Plan, recipe: Recipe, judgement: Judgement, worst: float, cl
             "licence), with forgeries made of the reals; ImageNet warm start. No training image is shipped."
         ),
         licence="Apache-2.0 for the files; see the card for the terms of the training data",
-        metrics={**judgement.metrics, "parity_max_logit_difference": worst},
+        metrics={**judgement.metrics, **{name: value for name, value in figures.items() if value is not None}},
         reference={"recipe": recipe_facts(recipe), "folds": plan.fold_count, "data": data_facts(clips)},
     )

@@ -10,7 +10,7 @@ from dfd_train.card.markdown import bullets, escaped, listed, table
 DOCS = "../../../docs"
 """From a version's folder, ``models/<name>/<version>``, to the documentation."""
 
-_IN_WORDS = {"contract", "made", "blended_share"}
+_IN_WORDS = {"contract", "made", "blended_share", "foundation"}
 """Parts of a recipe that have a sentence of their own."""
 
 
@@ -66,6 +66,7 @@ def recipe(manifest: ModelManifest) -> str:
     record = "0005-second-model.md" if manifest.input.frames == 2 else "0004-first-model.md"
     sentences = [
         _made(found),
+        _foundation(found.get("foundation")),
         f"How training goes: [training.md]({DOCS}/training.md). Why it is so, what was tried and what each part is "
         f"worth: [{record}]({DOCS}/decisions/{record}).",
     ]
@@ -82,6 +83,16 @@ def _made(found: Mapping[str, Any]) -> str:
     return (
         f"{share:.0%} of the images of a batch are pairs of a real face and a forgery made of it ({kinds}; "
         f"[made-fakes.md]({DOCS}/made-fakes.md)); the rest are genuine clips, both classes alike."
+    )
+
+
+def _foundation(found: Mapping[str, Any] | None) -> str:
+    if not found:
+        return ""
+    steps = found["epochs"] * found["steps_per_epoch"]
+    return (
+        f"The trunk that looks at the frame starts from one that was trained for {steps} steps of "
+        f"{found['batch_size']} images on forgeries of {found['stills']} photographs alone; it has seen no clip."
     )
 
 

@@ -59,6 +59,36 @@ def family_table(found: Mapping[str, Any], reals: int, kind: str = "family") -> 
     return table((kind, "fakes", "scored", "AUC", INTERVAL, "detections", "remark"), rows, range(1, 6))
 
 
+def unseen_family(manifest: ModelManifest) -> str:
+    """Forgeries of a family that the folds' models were never shown; empty where that was not measured."""
+    found = manifest.metrics.get("unseen_family")
+    if not found:
+        return ""
+    rows = [
+        [of, *cells_of(found[name]), of_auc(found[name], found["clips"], found["clips"])]
+        for of, name in (("videos", "video_auc"), ("frames", "frame_auc"))
+    ]
+    return (
+        f"{found['clips']} made forgeries of the family `{escaped(found['family'])}`, which no model was trained on, "
+        "each beside the real clip it was made of, changed alike in colour and sharpness. Each pair is judged by the "
+        "fold's model that has seen neither its people nor its source.\n\n"
+        + table(("of", "AUC", INTERVAL, "remark"), rows, range(1, 3))
+    )
+
+
+def rules(manifest: ModelManifest) -> str:
+    """Other ways than the mean to make one score of a clip's faces; empty where they were not compared."""
+    found = manifest.metrics.get("rules")
+    if not found:
+        return ""
+    rows = [[escaped(row["rule"]), *cells_of(row["auc"]), *cells_of(row["difference"])] for row in found]
+    return (
+        "A video's score is the mean over the faces of a track. The same held-out clips ranked by other rules; a rule "
+        "with numbers of its own was fitted on the other folds. A difference whose interval holds 0 decides "
+        "nothing.\n\n" + table(("rule", "AUC", INTERVAL, "against the mean", INTERVAL), rows, range(1, 5))
+    )
+
+
 def _folds(folds: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [

@@ -53,6 +53,8 @@ def card(manifest: ModelManifest, measured: Mapping[str, Any], failures: Sequenc
         ("Training data and terms", about.data(manifest)),
         ("Recipe", about.recipe(manifest)),
         ("Held-out sources and people", held_out.held_out_sources(manifest)),
+        ("A family never shown", held_out.unseen_family(manifest)),
+        ("From faces to a video", held_out.rules(manifest)),
         ("From logit to probability", held_out.calibration(manifest)),
         ("From probability to verdict", held_out.operating_points(manifest)),
         ("Test videos", on_videos.test_videos(measured)),

@@ -22,8 +22,8 @@ class ForgeSettings:
     """
 
     size_px: int = 64
-    steps: int = 2000
-    people: int = 24
+    steps: int = 1500
+    people: int = 12
     min_frames: int = 10
     seed: int = 1
 
