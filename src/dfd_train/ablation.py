@@ -55,7 +55,7 @@ VARIANTS: Mapping[str, Change] = MappingProxyType(
         "no lip-sync": _without("lipsync", "dubbed"),
         "no re-rendering": _without("rerender", "decoded"),
         "no wear": _with(worn_share=0.0, degraded_share=0.0),
-        "norms trained": _with(frozen_norms=False),
+        "all stages trained": _with(frozen_stages=0),
         "seed 2": _with(seed=2),
         "seed 3": _with(seed=3),
     }

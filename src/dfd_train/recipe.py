@@ -140,6 +140,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             Backbone.LITE0,
             Pooling.BANDS,
             stages=5,
+            frozen_stages=2,
             frozen_norms=True,
             head_batches=60,
             epochs=5,
