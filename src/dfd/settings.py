@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     )
 
     model_name: str = Field("deepfake", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Model that answers")
-    model_version: str = Field("1", pattern=r"^[1-9][0-9]*$", description="Its version")
+    model_version: str = Field("2", pattern=r"^[1-9][0-9]*$", description="Its version")
     models_dir: Path = Field(
         default_factory=default_models_dir,
         description="Folder of models, `<name>/<version>/manifest.json`; unset: the models that came with DFD",

@@ -140,8 +140,8 @@ def recipe_facts(recipe: Recipe) -> dict[str, Any]:
     """A recipe as plain JSON."""
     shallow = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
     foundation = None if recipe.foundation is None else recipe_facts(recipe.foundation)
-    contract, made = dataclasses.asdict(recipe.contract), dict(recipe.made)
-    return {**shallow, "contract": contract, "made": made, "foundation": foundation}
+    plain = {"contract": dataclasses.asdict(recipe.contract), "made": dict(recipe.made)}
+    return {**shallow, **plain, "mask_families": list(recipe.mask_families), "foundation": foundation}
 
 
 def _check_recipe(path: Path, recipe: Recipe) -> None:

@@ -1,4 +1,4 @@
-"""The model in the box: whole, fed as the classic contract says, and alive on real faces."""
+"""The models in the box: whole, fed as their contracts say, and alive on real faces."""
 
 from pathlib import Path
 
@@ -12,38 +12,55 @@ from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.manifest import Layout, ModelManifest, Output
 from dfd.preprocessing import to_model_input
 from dfd.registry.directory import DirectoryRegistry, RegisteredModel
+from dfd.settings import load_settings
 from dfd.types import FloatArray
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def model() -> RegisteredModel:
+VERSIONS = DirectoryRegistry(ROOT / "models").versions("deepfake")
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def model(request: pytest.FixtureRequest) -> RegisteredModel:
     """Loading verifies every hash."""
-    return DirectoryRegistry(ROOT / "models").load("deepfake", "1")
+    return DirectoryRegistry(ROOT / "models").load("deepfake", request.param)
 
 
 @pytest.fixture(scope="module")
 def batch(model: RegisteredModel) -> FloatArray:
-    """Three faces of each sample clip."""
+    """Three faces of each sample clip, each with the frame after it where the model looks at two."""
     detector = BlazeFaceDetector()
     crops = []
     for path in sorted((ROOT / "samples").glob("*.mp4")):
         with av.open(str(path)) as container:
-            for index, frame in enumerate(container.decode(video=0)):
-                if index % 50 == 0:
-                    image = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
-                    crops.append(crop_face(image, detector.detect(image)[0], model.manifest.input))
+            frames = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in container.decode(video=0)]
+        for image, following in zip(frames[::50], frames[1::50], strict=True):
+            crops.append(crop_face(image, detector.detect(image)[0], model.manifest.input, following))
     return to_model_input(crops, model.manifest.input)
 
 
-def test_it_keeps_the_classic_contract(model: RegisteredModel, batch: FloatArray) -> None:
-    contract = model.manifest.input
-    assert (contract.size_px, contract.layout) == (64, Layout.NHWC)
+def test_the_first_keeps_the_classic_contract() -> None:
+    manifest = DirectoryRegistry(ROOT / "models").load("deepfake", "1").manifest
+    contract = manifest.input
+    assert (contract.size_px, contract.frames, contract.layout) == (64, 1, Layout.NHWC)
     assert (contract.value_min, contract.value_max) == (0.0, 1.0)
-    assert model.manifest.output is Output.FAKE_LOGIT
-    assert batch.shape[1:] == (64, 64, 3)
-    assert 0.0 <= batch.min() < batch.max() <= 1.0
+    assert manifest.output is Output.FAKE_LOGIT
+
+
+def test_it_is_fed_as_its_contract_says(model: RegisteredModel, batch: FloatArray) -> None:
+    contract = model.manifest.input
+    assert batch.shape[1:] == (contract.size_px, contract.size_px, 3 * contract.frames)
+    assert contract.value_min <= batch.min() < batch.max() <= contract.value_max
+
+
+def test_the_one_that_answers_by_default_is_the_one_that_ranks_unseen_sources_best() -> None:
+    registry = DirectoryRegistry(ROOT / "models")
+    by_version = {
+        version: registry.load("deepfake", version).manifest.metrics["cross_validation"]["video"]["auc"]["value"]
+        for version in VERSIONS
+    }
+    assert load_settings().model_version == max(by_version, key=by_version.__getitem__)
 
 
 def test_it_tells_faces_apart(model: RegisteredModel, batch: FloatArray) -> None:

@@ -1,22 +1,23 @@
-"""The SavedModel and the ONNX file in the box are one model."""
+"""The SavedModel and the ONNX file of each version in the box are one model."""
 
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
+import pytest
 import tensorflow as tf
 
-FOLDER = Path(__file__).parents[2] / "models" / "deepfake" / "1"
+FOLDERS = sorted(path.parent for path in (Path(__file__).parents[2] / "models").glob("*/*/saved_model.pb"))
 
 
-def test_both_forms_answer_alike() -> None:
-    probes = np.random.default_rng(0).random((16, 64, 64, 3)).astype(np.float32) ** np.arange(1, 17).reshape(
-        -1, 1, 1, 1
-    )
-    probes = probes.astype(np.float32)
-    serving = tf.saved_model.load(str(FOLDER)).signatures["serving_default"]
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_both_forms_answer_alike(folder: Path) -> None:
+    session = ort.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    (entry,) = session.get_inputs()
+    rng, shape = np.random.default_rng(0), (16, *entry.shape[1:])
+    probes = (rng.random(shape, np.float32) ** np.arange(1, 17, dtype=np.float32).reshape(-1, 1, 1, 1)).astype("f")
+    serving = tf.saved_model.load(str(folder)).signatures["serving_default"]
     saved = serving(image=tf.constant(probes))["fake_logit"].numpy()
-    session = ort.InferenceSession(str(FOLDER / "model.onnx"), providers=["CPUExecutionProvider"])
-    (onnx,) = session.run(None, {session.get_inputs()[0].name: probes})
+    (onnx,) = session.run(None, {entry.name: probes})
     assert np.ptp(saved) > 0.1
     assert np.abs(saved - onnx).max() < 1e-3

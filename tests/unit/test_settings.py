@@ -27,7 +27,7 @@ def _bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_defaults_of_the_first_version() -> None:
     settings = load_settings()
-    assert (settings.model_name, settings.model_version) == ("deepfake", "1")
+    assert (settings.model_name, settings.model_version) == ("deepfake", "2")
     assert settings.tf_serving_url == "http://localhost:8501"
     assert (settings.default_fps, settings.max_frames, settings.request_timeout) == (2.0, 256, 30.0)
     assert (settings.threshold, settings.require_auth, settings.jwt_secret) == (None, False, None)
