@@ -58,7 +58,10 @@ def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     recipe: _RecipeName = _NEWEST,
     folds: _Folds = 3,
     epochs: Annotated[int | None, typer.Option(min=0, help="Passes of every model, in place of the recipe's.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Batches an epoch, in place of the recipe's.")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Batches a pass, and at most for the head start, in place of the recipe's."),
+    ] = None,
     forge_steps: Annotated[int, typer.Option(min=1, help="Training steps of each of the forge's networks.")] = 1500,
     seed: _Seed = _DEFAULTS.seed,
     limit: Annotated[int, typer.Option(min=0, help="Train on about so many clips; 0 for all.")] = 0,
@@ -165,6 +168,7 @@ def _shortened(recipe: Recipe, epochs: int | None, steps: int | None) -> Recipe:
         recipe,
         epochs=recipe.epochs if epochs is None else epochs,
         steps_per_epoch=recipe.steps_per_epoch if steps is None else steps,
+        head_batches=recipe.head_batches if steps is None else min(steps, recipe.head_batches),
         foundation=foundation,
     )
 

@@ -274,11 +274,17 @@ def _manifest(
         decision=judgement.decision,
         reference_quality=judgement.reference_quality,
         max_batch=_MAX_BATCH,
-        training_data=(
-            "genuine fakes and reals of a list of published research clips (research use; most sources state no "
-            "licence), with forgeries made of the reals; ImageNet warm start. No training image is shipped."
-        ),
+        training_data=_training_data(recipe),
         licence="Apache-2.0 for the files; see the card for the terms of the training data",
         metrics={**judgement.metrics, **{name: value for name, value in figures.items() if value is not None}},
         reference={"recipe": recipe_facts(recipe), "folds": plan.fold_count, "data": data_facts(clips)},
+    )
+
+
+def _training_data(recipe: Recipe) -> str:
+    """What was learned from, with its terms."""
+    photographs = "photographs of UTKFace (non-commercial research) and " if recipe.stills_share else ""
+    return (
+        "genuine fakes and reals of a list of published research clips (research use; most sources state no licence), "
+        f"with forgeries made of {photographs}the reals; ImageNet warm start. No training image is shipped."
     )

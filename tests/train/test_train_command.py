@@ -1,0 +1,49 @@
+"""``dfd-train run``: from a data folder to a version that serves, with the newest recipe made short."""
+
+import tarfile
+from pathlib import Path
+
+import av
+import cv2
+import pytest
+from tests.train.test_notebooks import SAMPLES, write_data
+from typer.testing import CliRunner
+
+from dfd.registry.directory import DirectoryRegistry
+from dfd_train.cli import app
+from dfd_train.datasets.stills import ARCHIVE
+
+
+def write_stills(folder: Path) -> None:
+    """An archive of photographs: frames of the sample clips of real people."""
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    (folder / ARCHIVE).parent.mkdir()
+    with tarfile.open(folder / ARCHIVE, "w") as tar:
+        for name in ("real_astronaut", "real_hopper"):
+            with av.open(str(SAMPLES / f"{name}.mp4")) as container:
+                for index, frame in enumerate(container.decode(video=0)):
+                    if index % 60 == 0:
+                        path = pictures / f"30_1_0_{name}{index}.jpg"
+                        cv2.imwrite(str(path), frame.to_ndarray(format="bgr24"))
+                        tar.add(path, path.name)
+
+
+@pytest.mark.slow
+def test_the_newest_recipe_ends_in_a_version_that_serves(tmp_path: Path) -> None:
+    write_data(tmp_path / "data")
+    write_stills(tmp_path / "data")
+    out = tmp_path / "models" / "deepfake" / "7"
+    options = ["--data", tmp_path / "data", "--out", out, "--work", tmp_path / "work", "--samples", SAMPLES]
+    short = ["--folds", 2, "--epochs", 1, "--steps", 2, "--forge-steps", 2, "--robustness", "none", "--no-progress"]
+    done = CliRunner().invoke(app, ["run", *map(str, options), *map(str, short)])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[-1].startswith(f"wrote {out}: test AUC ")
+    manifest = DirectoryRegistry(tmp_path / "models").load("deepfake", "7").manifest
+    assert manifest.input.frames == 2
+    assert manifest.metrics["unseen_family"]["family"] == "deepfake"
+    assert manifest.metrics["rules"][0]["rule"] == "mean"
+    card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "## A family never shown" in card
+    assert "## From faces to a video" in card
+    assert {path.name for path in (tmp_path / "work" / "runs").iterdir()} >= {"foundation", "final", "fold-1-of-2"}
