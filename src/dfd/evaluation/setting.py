@@ -78,9 +78,13 @@ def setting_of(
     )
 
 
+_SAID_ABOUT_IT = {"architecture", "training_data", "licence", "metrics", "reference"}
+"""Parts of a manifest that no answer depends on."""
+
+
 def digest(manifest: ModelManifest) -> str:
     """SHA-256 of everything in the manifest that an answer depends on, the hashes of the weights among it."""
-    data = {name: value for name, value in manifest.to_dict().items() if name not in ("metrics", "reference")}
+    data = {name: value for name, value in manifest.to_dict().items() if name not in _SAID_ABOUT_IT}
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
