@@ -7,7 +7,7 @@ A painted frame carries its number in its pixels, so a test can follow a frame t
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -338,7 +338,7 @@ class FakeJobStore(JobStore):
                 raise self.error
             yield self._jobs
 
-    def add(self, jobs: Sequence[Job], report: str | None = None) -> list[Job]:
+    def add(self, jobs: Sequence[Job], reports: Mapping[str, str] | None = None) -> list[Job]:
         with self._table() as table:
             if jobs and jobs[0].submission is not None:
                 known = self.of_submission(jobs[0].submission.key)
@@ -346,8 +346,7 @@ class FakeJobStore(JobStore):
                     return known
             added = [replace(job, sequence=next(self._sequence)) for job in jobs]
             table.update({job.job_id: job for job in added})
-            if report is not None:
-                self._reports.update({job.job_id: report for job in added if job.state is JobState.SUCCEEDED})
+            self._reports.update(reports or {})
             return added
 
     def get(self, job_id: str) -> Job | None:

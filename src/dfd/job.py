@@ -241,6 +241,21 @@ class Job:
             return None
         return self._over(JobState.CANCELLED, now_s)
 
+    def answered_by(self, known: "Job") -> "Job":
+        """Ended before it began, with the report of a job that asked the same; it needs no file."""
+        return replace(
+            self,
+            state=JobState.SUCCEEDED,
+            finished_at_s=self.created_at_s,
+            input_key=None,
+            done_frames=known.done_frames,
+            total_frames=known.total_frames,
+            verdict=known.verdict,
+            fake_probability=known.fake_probability,
+            result_key=known.result_key,
+            answered_from=known.answered_from or known.job_id,
+        )
+
     # --- afterwards -----------------------------------------------------------------------------------------------
 
     def without_input(self) -> "Job | None":

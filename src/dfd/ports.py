@@ -5,7 +5,7 @@ suite in ``tests/contract``.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,12 +136,12 @@ class JobStore(ABC):
     """
 
     @abstractmethod
-    def add(self, jobs: Sequence[Job], report: str | None = None) -> list[Job]:
+    def add(self, jobs: Sequence[Job], reports: Mapping[str, str] | None = None) -> list[Job]:
         """Accept jobs, all or none.
 
         Args:
             jobs: new ones, of one request.
-            report: JSON text kept with those that are born `succeeded`.
+            reports: JSON text, by the job's name, for those that are born `succeeded`.
 
         Returns:
             them with their places in the order (`Job.sequence`). Where the idempotency key of their submission is

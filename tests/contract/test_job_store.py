@@ -212,7 +212,7 @@ def test_one_key_used_at_the_same_time_is_used_once(store: JobStore) -> None:
 
 def test_a_job_born_with_its_answer_keeps_it(store: JobStore) -> None:
     born = make_job(state=JobState.SUCCEEDED, finished_at_s=100.0, result_key="key", answered_from="job-0")
-    store.add([born], report='{"a": 1}')
+    store.add([born], {"job-1": '{"a": 1}'})
     assert store.report("job-1") == '{"a": 1}'
     assert claim(store) is None
 

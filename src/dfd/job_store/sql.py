@@ -4,7 +4,7 @@ Where a transaction will write, SQLite's begins with its write lock, and Postgre
 UPDATE``, which SQLite's dialect leaves out); a claim passes over rows that others hold (``SKIP LOCKED``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
@@ -39,12 +39,12 @@ class SqlJobStore(JobStore):
         """Close idle connections."""
         self._database.close()
 
-    def add(self, jobs: Sequence[Job], report: str | None = None) -> list[Job]:
+    def add(self, jobs: Sequence[Job], reports: Mapping[str, str] | None = None) -> list[Job]:
         if not jobs:
             return []
         try:
             with self._database.writing() as connection:
-                return [_insert(connection, job, report) for job in jobs]
+                return [_insert(connection, job, (reports or {}).get(job.job_id)) for job in jobs]
         except IntegrityError:  # the key came before; a job's own name is too long to come twice
             submission = jobs[0].submission
             known = self.of_submission(submission.key) if submission is not None else []
@@ -140,7 +140,7 @@ def _not_expired(now_s: float) -> ColumnElement[bool]:
 
 def _insert(connection: Connection, job: Job, report: str | None) -> Job:
     sequence = connection.execute(insert(JOBS).values(to_row(job)).returning(JOBS.c.sequence)).scalar_one()
-    if report is not None and job.state is JobState.SUCCEEDED:
+    if report is not None:
         connection.execute(insert(REPORTS).values(job_id=job.job_id, document=report))
     return replace(job, sequence=sequence)
 

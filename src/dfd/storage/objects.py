@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _PART_BYTES: Final = 5 * 1024 * 1024  # the least that S3 takes
 _PARTS_AT_ONCE: Final = 4
 _RETRY: "Final[RetryConfig]" = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
-_CLIENT: "Final[ClientConfig]" = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(minutes=5)}
+_CLIENT: "Final[ClientConfig]" = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(seconds=60)}
 _FULL: Final = ("kind: StorageFull", "EntityTooLarge", "QuotaExceeded", "InsufficientStorage")
 """What obstore's messages hold where there is no room: it has no error of its own for that."""
 
