@@ -29,7 +29,16 @@ _SAMPLE_SECRET = re.compile(
 )
 """Secrets out of examples and tutorials, once reduced to letters in lower case."""
 
-_KEEP_TO_ITSELF = frozenset({"jwt_secret", "tf_serving_url"})
+_KEEP_TO_ITSELF = frozenset(
+    {
+        "database_url",
+        "jwt_secret",
+        "storage_endpoint",
+        "storage_secret_access_key",
+        "storage_url",
+        "tf_serving_url",
+    }
+)
 """Settings whose value may hold a credential and so is never part of a message."""
 
 
@@ -143,6 +152,34 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535, description="Port the service listens on")
     max_upload_mb: int = Field(512, ge=1, description="Largest upload, in MiB")
     max_concurrency: int = Field(2, ge=1, le=1024, description="Analyses the service runs at the same time")
+    data_dir: Path = Field(
+        Path("dfd-data"), description="Folder for jobs and their files, unless the next two say otherwise"
+    )
+    database_url: SecretStr | None = Field(
+        None, description="Table of jobs: `postgresql://USER:PASSWORD@HOST/NAME`; unset: SQLite in `DATA_DIR`"
+    )
+    storage_url: str | None = Field(
+        None, description="Files of jobs: `s3://BUCKET/PREFIX`, or a folder; unset: a folder in `DATA_DIR`"
+    )
+    storage_endpoint: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None, description="Address of the S3 server; unset: Amazon's"
+    )
+    storage_region: str = Field("us-east-1", min_length=1, description="Region of the bucket")
+    storage_access_key_id: str | None = Field(None, description="Key of the S3 storage; unset: the machine's own role")
+    storage_secret_access_key: SecretStr | None = Field(None, description="Secret half of that key")
+    job_workers: int = Field(
+        1, ge=0, le=1024, description="Jobs the service works on at the same time; 0 leaves them to `dfd worker`"
+    )
+    job_lease_s: float = Field(
+        30.0, ge=3, description="A worker silent for so many seconds is taken for dead, and its job begun again"
+    )
+    job_max_attempts: int = Field(3, ge=1, description="Attempts before a job is given up")
+    job_expiry_s: float | None = Field(
+        None, gt=0, description="A job that waits longer expires, in seconds; unset: it waits for ever"
+    )
+    max_queued_jobs: int = Field(10_000, ge=1, description="Most jobs that may wait")
+    retention_days: float = Field(30.0, gt=0, description="Days that an ended job, its upload and its report are kept")
+    zero_retention: bool = Field(False, description="Delete an upload as soon as its job has ended")
     cors_origins: Annotated[
         tuple[str, ...], NoDecode, BeforeValidator(_split_origins), AfterValidator(_checked_origins)
     ] = Field(("*",), description="Origins browsers may call from, with commas between; `*` is any")
@@ -177,6 +214,12 @@ class Settings(BaseSettings):
         None when nothing is asked of them.
         """
         return self.jwt_secret.get_secret_value().strip() if self.require_auth and self.jwt_secret else None
+
+    @property
+    def jobs_url(self) -> str:
+        """Address of the table of jobs; it may hold a password."""
+        given = self.database_url.get_secret_value() if self.database_url else ""
+        return given or f"sqlite:///{self.data_dir / 'jobs.sqlite3'}"
 
     @property
     def cpu_threads(self) -> int:

@@ -14,7 +14,7 @@ from tests.fakes import SHA256, FakeBackend, make_manifest, make_report, make_vi
 
 from dfd import errors
 from dfd.api.app import create_app
-from dfd.api.uploads import FORM_OVERHEAD_BYTES
+from dfd.api.forms import FORM_OVERHEAD_BYTES
 from dfd.judgement import Decision, OperatingPoint
 from dfd.report import Coverage
 from dfd.types import Reason, Verdict

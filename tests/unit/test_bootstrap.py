@@ -16,8 +16,8 @@ from dfd.bootstrap import (
     build_model,
     build_opener,
     build_parts,
-    build_services,
 )
+from dfd.bootstrap.service import build_services
 from dfd.cli.app import Detector
 from dfd.errors import ConfigurationError, ModelNotFound
 from dfd.faces.blazeface import BlazeFaceDetector

@@ -84,6 +84,7 @@ probes = APIRouter(tags=["operation"], dependencies=[Depends(never_stored)])
         "internal",
         "overloaded",
         "backend_unavailable",
+        "storage_full",
     ),
 )
 async def predict(
@@ -113,7 +114,7 @@ async def predict(
     A video in which nothing can be judged (no face, too dark, too short) is no error: its label is `inconclusive`
     and `reasons` says why. The file is removed before the answer is sent.
     """
-    options = _chosen(services, fps, operating_point)
+    options = chosen(services, fps, operating_point)
     policy = services.policy
     with desk.admission():
         async with received_file(request, policy.max_upload_bytes, policy.upload_dir) as path:
@@ -122,7 +123,7 @@ async def predict(
     return Prediction.model_validate(classic_response(report, latency_ms))
 
 
-def _chosen(services: Services, fps: float | None, operating_point: str | None) -> AnalysisOptions:
+def chosen(services: Services, fps: float | None, operating_point: str | None) -> AnalysisOptions:
     """The service's options with the caller's choices over them.
 
     Raises:

@@ -260,6 +260,23 @@ def serve(
 
 
 @app.command()
+def worker(
+    context: typer.Context,
+    count: Annotated[
+        int | None, typer.Option("--workers", min=1, max=1024, help="Jobs worked on at the same time.")
+    ] = None,
+) -> None:
+    """Work on jobs that the service has accepted, until interrupted."""
+
+    def run() -> int:
+        from dfd.cli.worker import worker as command
+
+        return command(count)
+
+    raise typer.Exit(guarded(run, lambda: _debugging(context)))
+
+
+@app.command()
 def doctor(
     context: typer.Context,
     json_output: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
