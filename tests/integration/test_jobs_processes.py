@@ -189,3 +189,34 @@ def test_a_worker_told_to_stop_gives_its_job_back_at_once(tmp_path: Path, long_c
         assert told["state"] == "cancelled"
     [[integrity]] = sqlite3.connect(tmp_path / "data" / "jobs.sqlite3").execute("PRAGMA integrity_check").fetchall()
     assert integrity == "ok"
+
+
+@pytest.mark.slow
+def test_listeners_do_not_keep_a_service_from_stopping(tmp_path: Path, short_clip: Path) -> None:
+    place = Place(tmp_path)
+    with place.service(JOB_WORKERS="0") as (running, client):
+        job_id = submit(client, short_clip)
+        with client.stream("GET", f"/v1/jobs/{job_id}/events") as response:
+            lines = response.iter_lines()
+            assert next(line for line in lines if line.startswith("event:")) == "event: progress"
+            running.send_signal(signal.SIGTERM)
+            assert not [line for line in lines if line.startswith("event: result")]
+        assert running.wait(START_LIMIT_S) in (0, -signal.SIGTERM)
+    assert not [line for line in place.log if line["level"] == "ERROR"]
+
+
+@pytest.mark.slow
+def test_a_job_that_kills_every_worker_is_parked(tmp_path: Path, long_clip: Path) -> None:
+    place = Place(tmp_path, JOB_MAX_ATTEMPTS="2")
+    with place.service(JOB_WORKERS="0") as (_running, client):
+        job_id = submit(client, long_clip, fps=30)
+        for attempt in (1, 2):
+            with place.process("worker"):
+                until(lambda: _is_at(job_of(client, job_id), attempt), SOON_S)  # noqa: B023 - called at once
+        until(lambda: job_of(client, job_id)["finished_at"] is not None, SOON_S)
+        told = job_of(client, job_id)
+    assert (told["state"], told["error"]["code"]) == ("failed", "worker_lost")
+
+
+def _is_at(told: dict[str, Any], attempt: int) -> bool:
+    return bool(told["attempts"] == attempt and told["progress"]["done_frames"] > 0)
