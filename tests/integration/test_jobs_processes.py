@@ -19,6 +19,7 @@ import pytest
 from tests.cli_process import paint
 from tests.live_service import START_LIMIT_S, until
 from tests.onnx_models import write_registry
+from tests.s3_server import s3_server
 
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
@@ -220,3 +221,28 @@ def test_a_job_that_kills_every_worker_is_parked(tmp_path: Path, long_clip: Path
 
 def _is_at(told: dict[str, Any], attempt: int) -> bool:
     return bool(told["attempts"] == attempt and told["progress"]["done_frames"] > 0)
+
+
+@pytest.mark.slow
+def test_a_database_and_a_bucket_by_environment_variables_alone(
+    postgres: "PostgresServer", tmp_path: Path, short_clip: Path
+) -> None:
+    (tmp_path / "buckets" / "videos").mkdir(parents=True)
+    with s3_server(tmp_path / "buckets") as s3:
+        place = Place(
+            tmp_path,
+            DATABASE_URL=postgres.new_database(),
+            STORAGE_URL="s3://videos/dfd",
+            STORAGE_ENDPOINT=str(s3.access.endpoint),
+            STORAGE_ACCESS_KEY_ID=str(s3.access.access_key_id),
+            STORAGE_SECRET_ACCESS_KEY=str(s3.access.secret_access_key),
+            ZERO_RETENTION="true",
+        )
+        with place.service(JOB_WORKERS="0") as (_running, client):
+            job_id = submit(client, short_clip)
+            assert [path.name for path in (tmp_path / "buckets").rglob("uploads/*")] == [job_id]
+            with place.process("worker"):
+                until(lambda: job_of(client, job_id)["finished_at"] is not None, SOON_S)
+                until(lambda: not list((tmp_path / "buckets").rglob("uploads/*")), SOON_S)
+            assert job_of(client, job_id)["state"] == "succeeded"
+    assert not (tmp_path / "data").exists()

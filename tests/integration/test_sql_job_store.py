@@ -1,6 +1,7 @@
 """The SQL job store on its real databases: tables, migrations, locks, restarts, and the work of each query."""
 
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from hypothesis import settings
 from sqlalchemy import event, text
 from tests.fakes import make_job
+from tests.job_machine import JobMachine
 
 from dfd.errors import ConfigurationError, JobStoreUnavailable
 from dfd.job import Job
@@ -156,3 +159,24 @@ def test_no_query_of_a_job_on_its_way_reads_the_whole_table(tmp_path: Path) -> N
     connection.close()
     store.close()
     assert len(statements) >= 14
+
+
+class _OnSqlite(JobMachine):
+    """Any order of events, on a real table."""
+
+    def make_store(self) -> SqlJobStore:
+        self.folder = tempfile.TemporaryDirectory(prefix="dfd-jobs-")
+        self.sql = SqlJobStore(f"sqlite:///{self.folder.name}/jobs.sqlite3")
+        self.sql.migrate()
+        return self.sql
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.sql.close()
+            self.folder.cleanup()
+
+
+TestAnyOrderOfEventsOnSqlite = _OnSqlite.TestCase
+TestAnyOrderOfEventsOnSqlite.settings = settings(max_examples=10, stateful_step_count=25, deadline=None)

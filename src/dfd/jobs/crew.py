@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from dfd.errors import JobStoreUnavailable
+from dfd.errors import Unavailable
 from dfd.jobs.policy import JobPolicy
-from dfd.jobs.sweeper import Sweeper, swept_safely
+from dfd.jobs.sweeper import Sweeper
 from dfd.jobs.worker import Worker
 from dfd.ports import JobQueue
 
@@ -42,30 +42,39 @@ class Crew:
             thread.start()
 
     def stop(self) -> None:
-        """Give back what is being worked on, at the next frame, and wait for all to leave."""
+        """Give back what is being worked on, at the next frame, and wait for all to leave, as long as a lease lasts."""
         self._stop.set()
         self._queue.announce([""] * len(self._workers))  # whoever waits need not wait any longer
         for thread in self._threads:
-            thread.join()
+            thread.join(self._policy.lease_s)  # a frame that takes longer is left behind: its lease ends by itself
         self._threads = []
 
     def _work(self, worker: Worker) -> None:
         while not self._stop.is_set():
-            try:
-                found = worker.run_one(self._stop)
-            except JobStoreUnavailable as error:
-                _LOG.warning("no job can be claimed: %s", error)
-                found = False
-                self._stop.wait(self._policy.poll_s)
-            if not found and not self._stop.is_set():
+            if not self._survived(partial(worker.run_one, self._stop)) and not self._stop.is_set():
                 self._queue.wait(self._policy.poll_s)
 
     def _sweep(self) -> None:
         rounds_between_orphans = max(1, round(_ORPHANS_EVERY_S / self._policy.sweep_s))
         rounds = 0
         while not self._stop.is_set():
-            swept_safely(self._sweeper.sweep)
+            self._survived(self._sweeper.sweep)
             if rounds % rounds_between_orphans == 0:
-                swept_safely(self._sweeper.delete_orphans)
+                self._survived(self._sweeper.delete_orphans)
             rounds += 1
             self._stop.wait(self._policy.sweep_s)
+
+    def _survived(self, task: Callable[[], object]) -> bool:
+        """Run a task, whatever comes of it: a thread that dies would leave every later job standing.
+
+        Returns:
+            whether it did something.
+        """
+        try:
+            return bool(task())
+        except Unavailable as error:
+            _LOG.warning("broken off: %s", error)
+        except Exception:  # noqa: BLE001 - the edge of a thread
+            _LOG.exception("unexpected error")
+        self._stop.wait(self._policy.poll_s)
+        return False

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from dfd.errors import Unavailable
 from dfd.job import Job
 from dfd.jobs.desk import UPLOADS
 from dfd.jobs.policy import JobPolicy
@@ -85,11 +84,3 @@ class Sweeper:
                 self._storage.delete(entry.key)
                 count += 1
         return count
-
-
-def swept_safely(sweep: Callable[[], object]) -> None:
-    """Run one sweep; what is away now may be back at the next."""
-    try:
-        sweep()
-    except Unavailable as error:
-        _LOG.warning("sweep broken off: %s", error)
