@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from tests.broker_servers import Broker, rabbitmq_server, redis_server
 
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
@@ -50,3 +51,17 @@ def postgres() -> "Iterator[PostgresServer]":
 
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Broker]:
+    """A real Redis server, shared by the whole run."""
+    with redis_server() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[Broker]:
+    """A real RabbitMQ server, shared by the whole run."""
+    with rabbitmq_server() as broker:
+        yield broker

@@ -503,3 +503,6 @@ class FakeQueue(JobQueue):
 
     def wait(self, timeout_s: float) -> bool:
         return bool(self.announced)
+
+    def close(self) -> None:
+        """It holds nothing."""

@@ -29,12 +29,16 @@ WORKER_LOST: Final = "worker_lost"
 """Code of a job whose workers died one after the other."""
 
 
+TIMED_OUT: Final = "job_timeout"
+"""Code of a job whose analysis took longer than it may."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobFailure:
     """Why a job failed, or why its last attempt did.
 
     Attributes:
-        code: stable, as in `dfd.errors`, or `WORKER_LOST`.
+        code: stable, as in `dfd.errors`, or `WORKER_LOST`, or `TIMED_OUT`.
         message: fit to be shown to the caller.
     """
 

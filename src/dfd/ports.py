@@ -273,4 +273,8 @@ class JobQueue(ABC):
 
     @abstractmethod
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a call, at most so long; whether one came since the last."""
+        """Wait for a call, at most about so long; whether one came since the last."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let those who wait in this process go where that can be done, and free connections. It may be used again."""

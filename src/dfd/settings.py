@@ -31,6 +31,7 @@ _SAMPLE_SECRET = re.compile(
 
 _KEEP_TO_ITSELF = frozenset(
     {
+        "broker_url",
         "database_url",
         "jwt_secret",
         "storage_endpoint",
@@ -76,6 +77,12 @@ def _http_url(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it must be an http or https address, for example http://localhost:8501")
     return value.rstrip("/")
+
+
+def _broker_url(value: SecretStr) -> SecretStr:
+    if urlsplit(value.get_secret_value()).scheme not in ("redis", "rediss", "amqp", "amqps"):
+        raise ValueError("it must be a redis or amqp address, for example redis://localhost:6379/0")
+    return value
 
 
 def _split_origins(value: object) -> object:
@@ -167,6 +174,12 @@ class Settings(BaseSettings):
     storage_region: str = Field("us-east-1", min_length=1, description="Region of the bucket")
     storage_access_key_id: str | None = Field(None, description="Key of the S3 storage; unset: the machine's own role")
     storage_secret_access_key: SecretStr | None = Field(None, description="Secret half of that key")
+    job_queue: Literal["embedded", "celery"] = Field(
+        "embedded", description="What wakes workers: `embedded`, for those of the service, or `celery`, on all machines"
+    )
+    broker_url: Annotated[SecretStr, AfterValidator(_broker_url)] | None = Field(
+        None, description="Broker of `celery`: `redis://:PASSWORD@HOST/0` or `amqp://USER:PASSWORD@HOST//`"
+    )
     job_workers: int = Field(
         1, ge=0, le=1024, description="Jobs the service works on at the same time; 0 leaves them to `dfd worker`"
     )
@@ -174,6 +187,9 @@ class Settings(BaseSettings):
         30.0, ge=3, description="A worker silent for so many seconds is taken for dead, and its job begun again"
     )
     job_max_attempts: int = Field(3, ge=1, description="Attempts before a job is given up")
+    job_timeout_s: float = Field(
+        3600.0, gt=0, description="An analysis that takes longer is ended as failed, in seconds"
+    )
     job_expiry_s: float | None = Field(
         None, gt=0, description="A job that waits longer expires, in seconds; unset: it waits for ever"
     )
@@ -205,6 +221,12 @@ class Settings(BaseSettings):
             raise ValueError("REQUIRE_AUTH is on, but JWT_SECRET is a sample value; make one: openssl rand -hex 32")
         if len(secret) < MIN_SECRET_LENGTH:
             raise ValueError(f"REQUIRE_AUTH is on, but JWT_SECRET has fewer than {MIN_SECRET_LENGTH} characters")
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_a_queue_without_broker(self) -> Self:
+        if self.job_queue == "celery" and self.broker_url is None:
+            raise ValueError("JOB_QUEUE is celery, but BROKER_URL is not set")
         return self
 
     @property

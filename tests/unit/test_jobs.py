@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.api_client import FakeAnalyzer
+from tests.api_client import PATIENCE_S, FakeAnalyzer
 from tests.fakes import FakeJobStore, FakeQueue, FakeStorage, make_report
 from tests.live_service import until
 
@@ -25,7 +25,7 @@ from dfd.errors import (
     StorageUnavailable,
     UnreadableVideo,
 )
-from dfd.job import Job, JobState, Retry
+from dfd.job import TIMED_OUT, Job, JobFailure, JobState, Retry
 from dfd.jobs.crew import Crew
 from dfd.jobs.desk import JobDesk, JobRequest, ReceivedFile
 from dfd.jobs.options import options_from_dict, options_to_dict
@@ -516,3 +516,24 @@ def test_a_crew_outlives_a_bug(house: House, file: ReceivedFile) -> None:
 def test_rules_that_contradict_each_other_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must"):
         JobPolicy(**wrong)
+
+
+def test_an_analysis_that_hangs_is_ended_while_it_hangs(house: House, file: ReceivedFile) -> None:
+    house.policy = replace(QUICK, timeout_s=60.0)
+    [job] = house.desk.submit([file], REQUEST)
+    released = threading.Event()
+
+    def hangs(*_anything: object) -> Report:
+        house.now_s += 60.0
+        assert released.wait(PATIENCE_S)
+        return make_report()
+
+    worker = threading.Thread(target=house.worker(hangs).run_one, args=(house.stop,))
+    worker.start()
+    until(lambda: house.job(job.job_id).ended)
+    released.set()
+    worker.join()
+    ended = house.job(job.job_id)
+    assert (ended.state, ended.attempts) == (JobState.FAILED, 1)
+    assert ended.failure == JobFailure(TIMED_OUT, "the analysis took longer than 60 s")
+    assert house.store.report(job.job_id) is None

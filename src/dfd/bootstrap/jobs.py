@@ -65,7 +65,17 @@ def build_job_parts(settings: Settings) -> JobParts:
     storage = _build_storage(settings)
     store = SqlJobStore(settings.jobs_url)
     store.migrate()
-    return JobParts(store, storage, EmbeddedQueue(), _policy(settings))
+    return JobParts(store, storage, _build_queue(settings), _policy(settings))
+
+
+def _build_queue(settings: Settings) -> JobQueue:
+    if settings.job_queue == "embedded" or settings.broker_url is None:
+        return EmbeddedQueue()
+    try:
+        from dfd.queues.celery import CeleryQueue  # noqa: PLC0415 - an extra that most do without
+    except ImportError as error:
+        raise ConfigurationError("JOB_QUEUE=celery needs pip install 'dfd[celery]'") from error
+    return CeleryQueue(settings.broker_url.get_secret_value())
 
 
 def _make_private(folder: Path) -> None:
@@ -94,6 +104,7 @@ def _policy(settings: Settings) -> JobPolicy:
         max_queued=settings.max_queued_jobs,
         expiry_s=settings.job_expiry_s,
         lease_s=settings.job_lease_s,
+        timeout_s=settings.job_timeout_s,
         retry=Retry(max_attempts=settings.job_max_attempts),
         retention_s=settings.retention_days * _DAY_S,
         zero_retention=settings.zero_retention,

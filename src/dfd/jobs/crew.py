@@ -44,10 +44,11 @@ class Crew:
     def stop(self) -> None:
         """Give back what is being worked on, at the next frame, and wait for all to leave, as long as a lease lasts."""
         self._stop.set()
-        self._queue.announce([""] * len(self._workers))  # whoever waits need not wait any longer
+        self._queue.close()  # whoever waits need not wait any longer
         for thread in self._threads:
             thread.join(self._policy.lease_s)  # a frame that takes longer is left behind: its lease ends by itself
         self._threads = []
+        self._queue.close()  # what they have opened until they left
 
     def _work(self, worker: Worker) -> None:
         while not self._stop.is_set():

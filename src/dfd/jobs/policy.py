@@ -14,6 +14,7 @@ class JobPolicy:
         retry_after_s: when to come back, as told to those refused.
         expiry_s: a job that waits longer expires; None lets it wait for ever.
         lease_s: a worker silent for so long is taken for dead.
+        timeout_s: an analysis that takes longer is ended as failed.
         heartbeat_s: time between two signs of life, which also carry progress and bring cancellations.
         poll_s: longest time an idle worker takes to find a job that nobody announced.
         sweep_s: time between two sweeps.
@@ -27,6 +28,7 @@ class JobPolicy:
     retry_after_s: int = 30
     expiry_s: float | None = None
     lease_s: float = 30.0
+    timeout_s: float = 3600.0
     heartbeat_s: float = 1.0
     poll_s: float = 1.0
     sweep_s: float = 5.0
@@ -40,5 +42,5 @@ class JobPolicy:
             raise ValueError(f"the queue, the time to come back and the expiry must be positive, got {self}")
         if not 0 < self.heartbeat_s <= self.lease_s / 3:
             raise ValueError("a lease must outlive two lost heartbeats")
-        if min(self.poll_s, self.sweep_s, self.orphan_s) <= 0 or self.retention_s < 0:
+        if min(self.timeout_s, self.poll_s, self.sweep_s, self.orphan_s) <= 0 or self.retention_s < 0:
             raise ValueError(f"times must be positive, got {self}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from dfd.errors import BackendUnavailable, DfdError, InputError, JobStoreUnavailable, RequestError, Unavailable
-from dfd.job import Job, JobFailure
+from dfd.job import TIMED_OUT, Job, JobFailure
 from dfd.jobs.options import options_from_dict, result_key
 from dfd.jobs.policy import JobPolicy
 from dfd.pipeline import AnalysisOptions, Progress
@@ -219,11 +219,12 @@ class _Holding:
             raise _Stopped
 
     def _beat(self) -> None:
-        heard_s = self._clock()
+        begun_s = heard_s = self._clock()
         while not self._over.wait(self._policy.heartbeat_s):
             now_s = self._clock()
+            hung = now_s - begun_s >= self._policy.timeout_s
             try:
-                job = self._store.change(self._job.job_id, self._renewal(now_s))
+                job = self._store.change(self._job.job_id, self._end(now_s) if hung else self._renewal(now_s))
             except JobStoreUnavailable as error:
                 _LOG.warning("heartbeat lost: %s", error, extra={"job_id": self._job.job_id})
                 if now_s - heard_s >= self._policy.lease_s:
@@ -231,11 +232,18 @@ class _Holding:
                     return
                 continue
             heard_s = now_s
-            if job is None:
+            if job is None or hung:
                 self._reason = _LeaseLost
+                if hung:
+                    _LOG.warning("job timed out", extra={"job_id": self._job.job_id})
                 return
             if job.cancel_requested:
                 self._reason = _Cancelled
+
+    def _end(self, now_s: float) -> Transition:
+        """Over, whatever the thread of the analysis does: it may never come back to hear of it."""
+        message = f"the analysis took longer than {self._policy.timeout_s:g} s"
+        return lambda job: job.failed(self._job.claims, now_s, JobFailure(TIMED_OUT, message))
 
     def _renewal(self, now_s: float) -> Transition:
         done, total, claim, lease_s = (

@@ -12,10 +12,23 @@ class EmbeddedQueue(JobQueue):
     def __init__(self) -> None:
         """Begin with nobody called."""
         self._calls = threading.Semaphore(0)
+        self._lock = threading.Lock()
+        self._waiting = 0
 
     def announce(self, job_ids: Sequence[str]) -> None:
         if job_ids:
             self._calls.release(len(job_ids))
 
     def wait(self, timeout_s: float) -> bool:
-        return self._calls.acquire(timeout=timeout_s)
+        with self._lock:
+            self._waiting += 1
+        try:
+            return self._calls.acquire(timeout=timeout_s)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def close(self) -> None:
+        with self._lock:
+            if self._waiting:
+                self._calls.release(self._waiting)
