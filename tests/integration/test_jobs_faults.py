@@ -1,7 +1,11 @@
 """Jobs while real parts are broken on purpose (``-m faults``): every accepted job still ends, once."""
 
 import signal
+import socket
+import sqlite3
+import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,8 +13,11 @@ from tests.broker_servers import Broker, redis_server
 from tests.cli_process import paint
 from tests.integration.test_jobs_processes import SOON_S, Place, job_of, long_clip, submit
 from tests.live_service import START_LIMIT_S, until
+from tests.postgres_server import postgres_server
 
 __all__ = ["long_clip"]  # a fixture
+
+AWAY_S = 10.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
@@ -56,3 +63,50 @@ def test_jobs_finish_while_redis_is_killed_and_comes_back_empty(tmp_path: Path, 
             states = {job_of(client, job_id)["state"] for job_id in ids}
     assert states == {"succeeded"}
     assert ends(place) == dict.fromkeys(ids, 1)
+
+
+def test_jobs_outlive_a_database_that_is_locked(tmp_path: Path, short_clip: Path, long_clip: Path) -> None:
+    place = Place(tmp_path)
+    with place.service() as (_running, client):
+        ids = [submit(client, long_clip, fps=30), submit(client, short_clip)]
+        until(lambda: job_of(client, ids[0])["progress"]["done_frames"] > 0, SOON_S)
+        with closing(sqlite3.connect(tmp_path / "data" / "jobs.sqlite3", isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            time.sleep(AWAY_S)
+            holder.execute("ROLLBACK")
+        until(lambda: all(job_of(client, job_id)["finished_at"] for job_id in ids), SOON_S)
+        assert [job_of(client, job_id)["state"] for job_id in ids] == ["succeeded", "succeeded"]
+    assert ends(place) == dict.fromkeys(ids, 1)
+
+
+def test_jobs_outlive_a_database_that_is_away(tmp_path: Path, short_clip: Path, long_clip: Path) -> None:
+    with postgres_server() as server:
+        place = Place(tmp_path, DATABASE_URL=server.new_database())
+        with place.service() as (_running, client):
+            ids = [submit(client, long_clip, fps=30), submit(client, short_clip)]
+            until(lambda: job_of(client, ids[0])["progress"]["done_frames"] > 0, SOON_S)
+            server.stop()
+            refused = client.post("/v1/jobs", files={"file": short_clip.read_bytes()})
+            assert refused.status_code == 503
+            time.sleep(AWAY_S)
+            server.start()
+            until(lambda: all(job_of(client, job_id)["finished_at"] for job_id in ids), SOON_S)
+            assert [job_of(client, job_id)["state"] for job_id in ids] == ["succeeded", "succeeded"]
+        assert sorted(path.name for path in (tmp_path / "data" / "files").rglob("uploads/*")) == sorted(ids)
+    assert ends(place) == dict.fromkeys(ids, 1)
+
+
+def test_who_leaves_in_the_middle_of_an_upload_leaves_nothing(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    with place.service() as (_running, client):
+        request = (
+            b"POST /v1/jobs HTTP/1.1\r\nHost: test\r\nContent-Length: 90000000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", client.base_url.port or 0)) as leaving:
+            leaving.sendall(request + head + b"x" * 3_000_000)
+            until(lambda: any((tmp_path / "temporary").iterdir()), START_LIMIT_S)
+        until(lambda: not any((tmp_path / "temporary").iterdir()), START_LIMIT_S)
+        assert client.get("/v1/jobs").json()["jobs"] == []
+    assert not list((tmp_path / "data" / "files").rglob("uploads/*"))
