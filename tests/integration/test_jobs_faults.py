@@ -1,10 +1,12 @@
 """Jobs while real parts are broken on purpose (``-m faults``): every accepted job still ends, once."""
 
+import resource
 import signal
 import socket
 import sqlite3
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from tests.broker_servers import Broker, redis_server
 from tests.cli_process import paint
 from tests.integration.test_jobs_processes import SOON_S, Place, job_of, long_clip, submit
-from tests.live_service import START_LIMIT_S, until
+from tests.live_service import START_LIMIT_S, picture, until
 from tests.postgres_server import postgres_server
 
 __all__ = ["long_clip"]  # a fixture
@@ -110,3 +112,38 @@ def test_who_leaves_in_the_middle_of_an_upload_leaves_nothing(tmp_path: Path) ->
         until(lambda: not any((tmp_path / "temporary").iterdir()), START_LIMIT_S)
         assert client.get("/v1/jobs").json()["jobs"] == []
     assert not list((tmp_path / "data" / "files").rglob("uploads/*"))
+
+
+def test_an_upload_without_room_is_refused_and_leaves_nothing(tmp_path: Path, short_clip: Path) -> None:
+    place = Place(tmp_path)
+    with place.service() as (running, client):
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+        refused = client.post("/v1/jobs", files={"file": b"x" * 3_000_000})
+        assert (refused.status_code, refused.json()["code"]) == (507, "storage_full")
+        assert client.get("/v1/jobs").json()["jobs"] == []
+        job_id = submit(client, short_clip)
+        until(lambda: job_of(client, job_id)["finished_at"] is not None, SOON_S)
+        assert not list((tmp_path / "temporary").iterdir())
+    assert [path.name for path in (tmp_path / "data" / "files").rglob("uploads/*")] == [job_id]
+
+
+def test_each_of_five_hundred_jobs_at_once_ends_once_and_the_service_answers_meanwhile(tmp_path: Path) -> None:
+    place, content = Place(tmp_path), picture()
+    with place.service(JOB_WORKERS="2") as (_running, client):
+
+        def submit_ten(_number: int) -> list[str]:
+            response = client.post("/v1/jobs?force=true", files=[("file", content)] * 10)
+            assert response.status_code == 202, response.text
+            return [job["id"] for job in response.json()["jobs"]]
+
+        with ThreadPoolExecutor(8) as pool:
+            ids = [job_id for some in pool.map(submit_ten, range(50)) for job_id in some]
+        answers: Counter[int] = Counter()
+        waiting = True
+        while waiting:
+            answers[client.get("/health").status_code] += 1
+            time.sleep(0.1)
+            waiting = any(client.get("/v1/jobs", params={"state": ["queued", "running"]}).json()["jobs"])
+        assert set(answers) == {200}
+        assert {job_of(client, job_id)["state"] for job_id in ids} == {"succeeded"}
+    assert ends(place) == dict.fromkeys(ids, 1)

@@ -138,7 +138,11 @@ class _Writer:
                 self._hashes[number].update(data)
                 self._sizes_bytes[number] += len(data)
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if error.errno not in (
+                errno.ENOSPC,
+                errno.EDQUOT,
+                errno.EFBIG,
+            ):  # the disk, a quota, a limit of the process
                 raise
             raise StorageFull("there is no room for the upload in the folder for temporary files") from error
 
