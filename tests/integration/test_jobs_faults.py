@@ -16,6 +16,8 @@ from tests.cli_process import paint
 from tests.integration.test_jobs_processes import SOON_S, Place, job_of, long_clip, submit
 from tests.live_service import START_LIMIT_S, picture, until
 from tests.postgres_server import postgres_server
+from tests.s3_faults import faulty
+from tests.s3_server import s3_server
 
 __all__ = ["long_clip"]  # a fixture
 
@@ -146,4 +148,27 @@ def test_each_of_five_hundred_jobs_at_once_ends_once_and_the_service_answers_mea
             waiting = any(client.get("/v1/jobs", params={"state": ["queued", "running"]}).json()["jobs"])
         assert set(answers) == {200}
         assert {job_of(client, job_id)["state"] for job_id in ids} == {"succeeded"}
+    assert ends(place) == dict.fromkeys(ids, 1)
+
+
+def test_jobs_outlive_a_storage_that_fails_and_one_that_is_slow(tmp_path: Path, short_clip: Path) -> None:
+    (tmp_path / "buckets" / "videos").mkdir(parents=True)
+    with s3_server(tmp_path / "buckets") as s3, faulty(s3.port) as faults:
+        place = Place(
+            tmp_path,
+            STORAGE_URL="s3://videos/dfd",
+            STORAGE_ENDPOINT=f"http://127.0.0.1:{faults.port}",
+            STORAGE_ACCESS_KEY_ID=str(s3.access.access_key_id),
+            STORAGE_SECRET_ACCESS_KEY=str(s3.access.secret_access_key),
+        )
+        with place.service(JOB_WORKERS="0") as (_running, client):
+            faults.delay_s = 1.0
+            ids = [submit(client, short_clip, force=True) for _ in range(2)]
+            faults.delay_s, faults.failing = 0.0, True
+            with place.process("worker"):
+                until(lambda: faults.failed > 2, SOON_S)
+                faults.failing, faults.delay_s = False, 1.0
+                until(lambda: all(job_of(client, job_id)["finished_at"] for job_id in ids), SOON_S)
+            assert {job_of(client, job_id)["state"] for job_id in ids} == {"succeeded"}
+        assert sorted(path.name for path in (tmp_path / "buckets").rglob("uploads/*")) == sorted(ids)
     assert ends(place) == dict.fromkeys(ids, 1)
