@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
-from tests.broker_servers import Broker, rabbitmq_server, redis_server
 
 if TYPE_CHECKING:
+    from tests.broker_servers import Broker
     from tests.postgres_server import PostgresServer
 
 hypothesis.settings.register_profile("dfd", deadline=None)  # a busy machine is no failure
@@ -54,14 +54,18 @@ def postgres() -> "Iterator[PostgresServer]":
 
 
 @pytest.fixture(scope="session")
-def redis() -> Iterator[Broker]:
+def redis() -> "Iterator[Broker]":
     """A real Redis server, shared by the whole run."""
+    from tests.broker_servers import redis_server  # noqa: PLC0415 - likewise
+
     with redis_server() as broker:
         yield broker
 
 
 @pytest.fixture(scope="session")
-def rabbitmq() -> Iterator[Broker]:
+def rabbitmq() -> "Iterator[Broker]":
     """A real RabbitMQ server, shared by the whole run."""
+    from tests.broker_servers import rabbitmq_server  # noqa: PLC0415 - likewise
+
     with rabbitmq_server() as broker:
         yield broker
