@@ -79,6 +79,15 @@ def _build_storage(settings: Settings) -> ObjectStorage:
     url = settings.storage_url
     if url is None or "://" not in url:
         return folder_storage(settings.data_dir / "files" if url is None else Path(url))
+    return open_bucket(settings, url)
+
+
+def open_bucket(settings: Settings, url: str) -> ObjectStorage:
+    """A bucket at the server, and with the keys, of the settings.
+
+    Raises:
+        ConfigurationError: the address is none.
+    """
     secret = settings.storage_secret_access_key
     access = S3Access(
         endpoint=settings.storage_endpoint,
