@@ -338,6 +338,9 @@ class FakeJobStore(JobStore):
                 raise self.error
             yield self._jobs
 
+    def close(self) -> None:
+        pass
+
     def add(self, jobs: Sequence[Job], reports: Mapping[str, str] | None = None) -> list[Job]:
         with self._table() as table:
             if jobs and jobs[0].submission is not None:

@@ -262,6 +262,22 @@ class Job:
         """Its file is deleted."""
         return self._changed(input_key=None) if self.ended and self.input_key is not None else None
 
+    def begun_anew(self, job_id: str, input_key: str, now_s: float, expiry_s: float | None) -> "Job":
+        """Another job that asks the same of a copy of the file."""
+        return Job(
+            job_id=job_id,
+            state=JobState.QUEUED,
+            created_at_s=now_s,
+            options=self.options,
+            input_sha256=self.input_sha256,
+            input_bytes=self.input_bytes,
+            input_key=input_key,
+            priority=self.priority,
+            external_id=self.external_id,
+            callback_url=self.callback_url,
+            expires_at_s=None if expiry_s is None else now_s + expiry_s,
+        )
+
     def overdue(self, now_s: float) -> bool:
         """Whether it has waited too long."""
         return self.state is JobState.QUEUED and self.expires_at_s is not None and self.expires_at_s <= now_s

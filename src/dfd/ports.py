@@ -136,6 +136,10 @@ class JobStore(ABC):
     """
 
     @abstractmethod
+    def close(self) -> None:
+        """Close idle connections; the store may be used again all the same."""
+
+    @abstractmethod
     def add(self, jobs: Sequence[Job], reports: Mapping[str, str] | None = None) -> list[Job]:
         """Accept jobs, all or none.
 

@@ -16,6 +16,7 @@ from dfd.errors import (
     BackendUnavailable,
     IdempotencyConflict,
     InvalidParameter,
+    JobConflict,
     JobEnded,
     JobNotFound,
     JobStoreUnavailable,
@@ -516,3 +517,42 @@ def test_a_crew_outlives_a_bug(house: House, file: ReceivedFile) -> None:
 def test_rules_that_contradict_each_other_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must"):
         JobPolicy(**wrong)
+
+
+# --- trying again by hand -----------------------------------------------------------------------------------------
+
+
+def test_an_ended_job_is_begun_anew_as_another_one(house: House, file: ReceivedFile) -> None:
+    [job] = house.desk.submit([file], replace(REQUEST, external_id="7", priority=2, key="k"))
+    with pytest.raises(JobConflict):
+        house.desk.again(job.job_id)
+    house.desk.cancel(job.job_id)
+    new = house.desk.again(job.job_id)
+    assert (new.state, new.external_id, new.priority, new.submission) == (JobState.QUEUED, "7", 2, None)
+    assert house.queue.announced[-1] == new.job_id
+    assert house.worker().run_one(house.stop)
+    assert house.job(new.job_id).state is JobState.SUCCEEDED
+    assert house.job(job.job_id).state is JobState.CANCELLED
+    house.store.change(job.job_id, Job.without_input)
+    with pytest.raises(JobConflict, match="no longer kept"):
+        house.desk.again(job.job_id)
+
+
+def test_a_retry_that_fails_leaves_no_file(house: House, file: ReceivedFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    [job] = house.desk.submit([file], REQUEST)
+    house.desk.cancel(job.job_id)
+
+    def away(*_: object) -> list[Job]:
+        raise JobStoreUnavailable("away")
+
+    monkeypatch.setattr(house.store, "add", away)
+    with pytest.raises(JobStoreUnavailable):
+        house.desk.again(job.job_id)
+    assert list(house.storage.objects) == [f"uploads/{job.job_id}"]
+
+
+def test_without_a_model_no_file_is_known(house: House, file: ReceivedFile) -> None:
+    house.desk.submit([file], REQUEST)
+    house.worker().run_one(house.stop)
+    desk = JobDesk(house.store, house.storage, house.queue, None, "1", house.policy, house.clock)
+    assert desk.submit([file], REQUEST)[0].state is JobState.QUEUED

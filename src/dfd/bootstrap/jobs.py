@@ -37,9 +37,11 @@ class JobParts:
     policy: JobPolicy
     clock: Callable[[], float] = time.time
 
-    def desk(self, manifest: ModelManifest) -> JobDesk:
-        """Where callers hand in files."""
-        model = ModelIdentity(manifest.name, manifest.version, manifest.weights_sha256)
+    def desk(self, manifest: ModelManifest | None) -> JobDesk:
+        """Where callers hand in files; without a model, no file counts as known."""
+        model = None
+        if manifest is not None:
+            model = ModelIdentity(manifest.name, manifest.version, manifest.weights_sha256)
         return JobDesk(self.store, self.storage, self.queue, model, dfd.__version__, self.policy, self.clock)
 
     def crew(self, analyze: Analyze, count: int) -> Crew:

@@ -10,6 +10,7 @@ from typing import Any
 from dfd.errors import (
     IdempotencyConflict,
     InvalidParameter,
+    JobConflict,
     JobEnded,
     JobNotFound,
     QueueFull,
@@ -76,7 +77,7 @@ class JobDesk:
         store: JobStore,
         storage: ObjectStorage,
         queue: JobQueue,
-        model: ModelIdentity,
+        model: ModelIdentity | None,
         software: str,
         policy: JobPolicy,
         clock: Callable[[], float],
@@ -87,7 +88,7 @@ class JobDesk:
             store: the table of jobs.
             storage: keeps the files.
             queue: wakes workers.
-            model: that answers now; tells which reports still hold.
+            model: that answers now; tells which reports still hold. None knows of none: every file is analysed.
             software: version of DFD; likewise.
             policy: limits and times.
             clock: seconds since the epoch.
@@ -184,6 +185,35 @@ class JobDesk:
             raise JobEnded(f"the job has {job.state.value}")
         return job
 
+    def again(self, job_id: str) -> Job:
+        """Begin an ended job anew, as a new job with a copy of its file: an end stays an end.
+
+        Raises:
+            JobNotFound: there is no such job.
+            JobConflict: it has not ended, or its file is no longer kept.
+            QueueFull: there is no room for it.
+            StorageFull, StorageUnavailable, JobStoreUnavailable: nothing was accepted, and no file is left behind.
+        """
+        job = self.get(job_id)
+        if not job.ended:
+            raise JobConflict(f"the job is still {job.state.value}")
+        if job.input_key is None:
+            raise JobConflict("the file of the job is no longer kept")
+        self.check_room()
+        name = secrets.token_hex(16)
+        key = UPLOADS + name
+        new = job.begun_anew(name, key, self._clock(), self._policy.expiry_s)
+        added: list[Job] = []
+        try:
+            with self._storage.local_file(job.input_key) as path:  # a storage cannot be read while it writes
+                self._storage.put(key, path)
+            added = self._store.add([new])
+        finally:
+            if not added:
+                self._drop(key)
+        self._queue.announce([new.job_id])
+        return added[0]
+
     def _new(
         self, file: ReceivedFile, request: JobRequest, options: Mapping[str, Any], submission: Submission | None
     ) -> Job:
@@ -206,8 +236,9 @@ class JobDesk:
 
     def _known_or_new(self, job: Job, force: bool) -> tuple[Job, str | None]:
         """The job as it is, or ended with the report that answered the same question before."""
-        key = result_key(job.input_sha256, self._model, job.options, self._software)
-        known = None if force else self._store.answered(key)
+        if force or self._model is None:
+            return job, None
+        known = self._store.answered(result_key(job.input_sha256, self._model, job.options, self._software))
         report = None if known is None else self._store.report(known.job_id)
         if known is None or report is None:
             return job, None
