@@ -31,6 +31,7 @@ from dfd.ports import (
     ObjectStorage,
     StoredObject,
     Transition,
+    UsageMeter,
     VideoOpener,
     VideoSource,
 )
@@ -506,3 +507,20 @@ class FakeQueue(JobQueue):
 
     def wait(self, timeout_s: float) -> bool:
         return bool(self.announced)
+
+
+@dataclass
+class FakeMeter(UsageMeter):
+    """Counts in memory."""
+
+    counts: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def count(self, caller: str, window: str, ends_at_s: float) -> int:
+        with self._lock:
+            number = self.counts.get((caller, window), (0, 0.0))[0] + 1
+            self.counts[caller, window] = (number, ends_at_s)
+            return number
+
+    def forget(self, now_s: float) -> None:
+        self.counts = {key: value for key, value in self.counts.items() if value[1] > now_s}

@@ -32,7 +32,9 @@
     │   ├── StorageUnavailable    the storage of files does not answer
     │   └── StorageFull           no room for the file
     └── Overloaded                the service is full: try again later
-        └── QueueFull             as many jobs wait as may
+        ├── QueueFull             as many jobs wait as may
+        └── RateLimited           this caller has asked often enough for now
+            └── QuotaExceeded     or for today
 
 Every class has a stable ``code``; HTTP statuses and exit codes are each mapped from it in one table
 (`dfd.api.problems`, `dfd.cli`). What a video merely lacks (a face, light, length) is no error: it is a reason in
@@ -234,3 +236,15 @@ class QueueFull(Overloaded):
     """As many jobs wait as may."""
 
     code = "queue_full"
+
+
+class RateLimited(Overloaded):
+    """The caller has asked as often in this minute as may be."""
+
+    code = "rate_limited"
+
+
+class QuotaExceeded(RateLimited):
+    """The caller has asked as often today as may be."""
+
+    code = "quota_exceeded"

@@ -178,6 +178,12 @@ class Settings(BaseSettings):
         None, gt=0, description="A job that waits longer expires, in seconds; unset: it waits for ever"
     )
     max_queued_jobs: int = Field(10_000, ge=1, description="Most jobs that may wait")
+    requests_per_minute: int | None = Field(
+        None, ge=1, description="Analyses and job requests of one caller in a minute; unset: any number"
+    )
+    requests_per_day: int | None = Field(
+        None, ge=1, description="Analyses and job requests of one caller in a day (UTC); unset: any number"
+    )
     retention_days: float = Field(30.0, gt=0, description="Days that an ended job, its upload and its report are kept")
     zero_retention: bool = Field(False, description="Delete an upload as soon as its job has ended")
     cors_origins: Annotated[

@@ -17,6 +17,7 @@ from pydantic import AfterValidator
 
 from dfd.api.events import Streams, events_of
 from dfd.api.job_schemas import AcceptedJobs, JobDetail, JobPage, summary_fields, summary_of
+from dfd.api.limits import within_limits
 from dfd.api.problems import documented
 from dfd.api.report_page import POLICY, report_page
 from dfd.api.routes import MAX_FPS, chosen, never_stored, services_of
@@ -143,6 +144,7 @@ class Wishes:
     summary="Have videos analysed later",
     status_code=202,
     openapi_extra=_FORM,
+    dependencies=[Depends(within_limits)],
     responses=documented(
         "malformed_upload",
         "upload_timeout",
@@ -153,6 +155,8 @@ class Wishes:
         "unreadable_video",
         "internal",
         "overloaded",
+        "rate_limited",
+        "quota_exceeded",
         "queue_full",
         "job_store_unavailable",
         "storage_unavailable",

@@ -80,6 +80,8 @@ KINDS: Mapping[str, ProblemKind] = {
     "storage_full": ProblemKind(507, "There is no room for the upload", "The service has no room for it now."),
     "overloaded": ProblemKind(503, "The service is busy"),
     "queue_full": ProblemKind(503, "Too many jobs wait"),
+    "rate_limited": ProblemKind(429, "Too many requests"),
+    "quota_exceeded": ProblemKind(429, "The quota of the day is used up"),
     "internal": ProblemKind(500, "Something went wrong here", "The error was logged under this request's id."),
     "not_found": ProblemKind(404, "No such resource"),
     "method_not_allowed": ProblemKind(405, "The resource does not know this method"),

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 import dfd
 from dfd.api.admission import AnalysisDesk
 from dfd.api.health import ModelProbe
+from dfd.api.limits import within_limits
 from dfd.api.problems import documented
 from dfd.api.schemas import Alive, Health, Model, Prediction
 from dfd.api.services import Services
@@ -71,6 +72,7 @@ probes = APIRouter(tags=["operation"], dependencies=[Depends(never_stored)])
     "/predict",
     summary="Analyse a video",
     openapi_extra=_FORM,
+    dependencies=[Depends(within_limits)],
     responses=documented(
         "malformed_upload",
         "upload_timeout",
@@ -83,6 +85,9 @@ probes = APIRouter(tags=["operation"], dependencies=[Depends(never_stored)])
         "no_video_stream",
         "internal",
         "overloaded",
+        "rate_limited",
+        "quota_exceeded",
+        "job_store_unavailable",
         "backend_unavailable",
         "storage_full",
     ),

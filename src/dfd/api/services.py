@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from dfd.api.limits import RequestLimits
 from dfd.jobs.crew import Crew
 from dfd.jobs.desk import JobDesk
 from dfd.manifest import ModelManifest
@@ -77,6 +78,7 @@ class Services:
             not answer. May block; must not raise.
         jobs: takes and tells of jobs.
         crew: works on jobs for as long as the application runs; None leaves that to others.
+        limits: how often each caller may ask; None as often as he likes.
     """
 
     analyzer: VideoAnalyzer
@@ -87,3 +89,4 @@ class Services:
     tf_serving: Callable[[], object | None]
     jobs: JobDesk
     crew: Crew | None = None
+    limits: RequestLimits | None = None

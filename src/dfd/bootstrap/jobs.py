@@ -18,7 +18,7 @@ from dfd.jobs.policy import JobPolicy
 from dfd.jobs.sweeper import Sweeper
 from dfd.jobs.worker import Analyze, Worker
 from dfd.manifest import ModelManifest
-from dfd.ports import JobQueue, JobStore, ObjectStorage
+from dfd.ports import JobQueue, JobStore, ObjectStorage, UsageMeter
 from dfd.queues.embedded import EmbeddedQueue
 from dfd.report import ModelIdentity
 from dfd.settings import Settings
@@ -36,6 +36,7 @@ class JobParts:
     queue: JobQueue
     policy: JobPolicy
     clock: Callable[[], float] = time.time
+    meter: UsageMeter | None = None
 
     def desk(self, manifest: ModelManifest | None) -> JobDesk:
         """Where callers hand in files; without a model, no file counts as known."""
@@ -67,7 +68,7 @@ def build_job_parts(settings: Settings) -> JobParts:
     storage = _build_storage(settings)
     store = SqlJobStore(settings.jobs_url)
     store.migrate()
-    return JobParts(store, storage, EmbeddedQueue(), _policy(settings))
+    return JobParts(store, storage, EmbeddedQueue(), _policy(settings), meter=store.meter())
 
 
 def _make_private(folder: Path) -> None:

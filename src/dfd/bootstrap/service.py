@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 
+from dfd.api.limits import RequestLimits
 from dfd.api.services import ServicePolicy, Services
 from dfd.backends.tf_serving import model_status
 from dfd.bootstrap import STATUS_TIMEOUT_S, Model, analysis_options, build_parts
 from dfd.bootstrap.jobs import build_job_parts
-from dfd.ports import FaceDetector, VideoOpener
+from dfd.ports import FaceDetector, UsageMeter, VideoOpener
 from dfd.settings import Settings
 
 
@@ -38,4 +39,12 @@ def build_services(
         tf_serving=tf_serving or partial(model_status, settings.tf_serving_url, settings.model_name, timeout_s),
         jobs=job_parts.desk(parts.manifest),
         crew=job_parts.crew(analyzer.analyze, settings.job_workers),
+        limits=_limits(settings, job_parts.meter),
     )
+
+
+def _limits(settings: Settings, meter: UsageMeter | None) -> RequestLimits | None:
+    per_minute, per_day = settings.requests_per_minute, settings.requests_per_day
+    if meter is None or (per_minute is None and per_day is None):
+        return None
+    return RequestLimits(meter, per_minute, per_day)

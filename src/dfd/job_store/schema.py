@@ -75,6 +75,17 @@ Index(
 )  # ended jobs whose file is still there
 Index("ix_jobs_result_key", JOBS.c.result_key, JOBS.c.sequence)
 
+USAGE = Table(
+    "usage",
+    METADATA,
+    Column("caller", String(128), primary_key=True),
+    Column("window", String(32), primary_key=True),
+    Column("requests", Integer, nullable=False),
+    Column("ends_at_s", Float(53), nullable=False),
+)
+
+Index("ix_usage_ends", USAGE.c.ends_at_s)
+
 REPORTS = Table(
     "job_reports",  # apart from the jobs, so that lists and claims never read a report
     METADATA,

@@ -15,6 +15,7 @@ from dfd.job_store.database import Database
 from dfd.job_store.migrating import migrate
 from dfd.job_store.rows import to_job, to_row
 from dfd.job_store.schema import JOBS, REPORTS
+from dfd.job_store.usage import SqlUsageMeter
 from dfd.ports import JobFilter, JobStore, Transition
 
 _QUEUED = JOBS.c.state == JobState.QUEUED.value
@@ -34,6 +35,10 @@ class SqlJobStore(JobStore):
     def migrate(self) -> None:
         """Bring the tables to this version; see `dfd.job_store.migrating.migrate`."""
         migrate(self._database)
+
+    def meter(self) -> SqlUsageMeter:
+        """A meter in the same database."""
+        return SqlUsageMeter(self._database)
 
     def close(self) -> None:
         """Close idle connections."""
