@@ -94,7 +94,7 @@ class AsyncClient:
             fps: see `predict`.
             operating_point: see `predict`.
             external_id: your own name for the jobs.
-            callback_url: told of the end.
+            callback_url: to be told of the end; the service keeps it, and sends nothing to it yet.
             priority: from -100 to 100, 0 without it.
             force: analyse also what has been analysed before.
             key: the same key and content give the same jobs; without it each call has its own.
