@@ -8,10 +8,13 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from tests.fakes import FakeBackend, make_manifest, make_report
+from tests.fakes import FakeBackend, FakeJobStore, FakeQueue, FakeStorage, make_manifest, make_report
 
 from dfd.api.app import create_app
 from dfd.api.services import ServicePolicy, Services, VideoAnalyzer
+from dfd.jobs.crew import Crew
+from dfd.jobs.desk import JobDesk
+from dfd.jobs.policy import JobPolicy
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import ModelBackend
@@ -68,9 +71,13 @@ def make_services(
     backend: ModelBackend | None = None,
     manifest: ModelManifest | None = None,
     tf_serving: Callable[[], object | None] = lambda: None,
+    jobs: JobDesk | None = None,
+    crew: Crew | None = None,
     **policy: Any,
 ) -> Services:
-    """Services around an analyzer, with the given policy."""
+    """Services around an analyzer, with the given policy; jobs wait in memory, and nobody works on them."""
+    model = make_report().model
+    in_memory = JobDesk(FakeJobStore(), FakeStorage(), FakeQueue(), model, "1", JobPolicy(), lambda: 100.0)
     return Services(
         analyzer=analyzer or FakeAnalyzer(),
         options=AnalysisOptions(),
@@ -78,6 +85,8 @@ def make_services(
         manifest=manifest or make_manifest(),
         policy=ServicePolicy(**policy),
         tf_serving=tf_serving,
+        jobs=jobs or in_memory,
+        crew=crew,
     )
 
 

@@ -4,9 +4,14 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from tests.broker_servers import Broker
+    from tests.postgres_server import PostgresServer
 
 hypothesis.settings.register_profile("dfd", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("dfd")
@@ -37,3 +42,30 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"DFD_DATA_DIR names no folder: {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[PostgresServer]":
+    """A real PostgreSQL server, shared by the whole run."""
+    from tests.postgres_server import postgres_server  # noqa: PLC0415 - training's environment has no driver
+
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> "Iterator[Broker]":
+    """A real Redis server, shared by the whole run."""
+    from tests.broker_servers import redis_server  # noqa: PLC0415 - likewise
+
+    with redis_server() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> "Iterator[Broker]":
+    """A real RabbitMQ server, shared by the whole run."""
+    from tests.broker_servers import rabbitmq_server  # noqa: PLC0415 - likewise
+
+    with rabbitmq_server() as broker:
+        yield broker

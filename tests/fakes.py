@@ -4,17 +4,37 @@ A painted frame carries its number in its pixels, so a test can follow a frame t
 `numbered_image` and `image_number`.
 """
 
+import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dfd.errors import StorageUnavailable
+from dfd.job import Job, JobState
+from dfd.jobs.options import options_to_dict
 from dfd.manifest import Alignment, Calibration, Decision, InputContract, Layout, ModelManifest, Output
-from dfd.ports import FaceDetector, ModelBackend, VideoOpener, VideoSource
+from dfd.pipeline import AnalysisOptions
+from dfd.ports import (
+    FaceDetector,
+    JobFilter,
+    JobQueue,
+    JobStore,
+    ModelBackend,
+    ObjectStorage,
+    StoredObject,
+    Transition,
+    UsageMeter,
+    VideoOpener,
+    VideoSource,
+)
 from dfd.report import Coverage, ModelIdentity, Report
 from dfd.types import (
     BoundingBox,
@@ -280,3 +300,230 @@ def make_report(**changes: Any) -> Report:
         timings_ms={"total": 12.5},
     )
     return replace(report, **changes)
+
+
+def make_job(job_id: str = "job-1", **changes: Any) -> Job:
+    """A job that waits since second 100, with `changes`."""
+    job = Job(
+        job_id=job_id,
+        state=JobState.QUEUED,
+        created_at_s=100.0,
+        options=options_to_dict(AnalysisOptions()),
+        input_sha256="c0" * 32,
+        input_bytes=5,
+        input_key=f"uploads/{job_id}",
+    )
+    return replace(job, **changes)
+
+
+@dataclass
+class FakeJobStore(JobStore):
+    """A table in memory.
+
+    Attributes:
+        error: raised by every method while it is set.
+        ends: how often each job went from a state that is no end to one that is.
+    """
+
+    error: Exception | None = None
+    ends: Counter[str] = field(default_factory=Counter)
+    _jobs: dict[str, Job] = field(default_factory=dict)
+    _reports: dict[str, str] = field(default_factory=dict)
+    _sequence: Iterator[int] = field(default_factory=lambda: count(1))
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @contextmanager
+    def _table(self) -> Iterator[dict[str, Job]]:
+        with self._lock:
+            if self.error is not None:
+                raise self.error
+            yield self._jobs
+
+    def close(self) -> None:
+        pass
+
+    def add(self, jobs: Sequence[Job], reports: Mapping[str, str] | None = None) -> list[Job]:
+        with self._table() as table:
+            if jobs and jobs[0].submission is not None:
+                known = self.of_submission(jobs[0].submission.key)
+                if known:
+                    return known
+            added = [replace(job, sequence=next(self._sequence)) for job in jobs]
+            table.update({job.job_id: job for job in added})
+            self._reports.update(reports or {})
+            return added
+
+    def get(self, job_id: str) -> Job | None:
+        with self._table() as table:
+            return table.get(job_id)
+
+    def of_submission(self, key: str) -> list[Job]:
+        with self._table() as table:
+            found = [
+                (job.submission.position, job) for job in table.values() if job.submission and job.submission.key == key
+            ]
+            return [job for _, job in sorted(found, key=lambda pair: pair[0])]
+
+    def page(self, wanted: JobFilter, limit: int, before: int | None = None) -> list[Job]:
+        with self._table() as table:
+            found = [
+                job
+                for job in table.values()
+                if (wanted.states is None or job.state in wanted.states)
+                and (wanted.external_id is None or job.external_id == wanted.external_id)
+                and (before is None or job.sequence < before)
+            ]
+            return sorted(found, key=lambda job: -job.sequence)[:limit]
+
+    def waiting(self, most: int) -> int:
+        with self._table():
+            return min(most, len(self._in_line()))
+
+    def ahead_of(self, job: Job) -> int:
+        with self._table():
+            turn = (-job.priority, job.sequence)
+            return sum((-other.priority, other.sequence) < turn for other in self._in_line())
+
+    def _in_line(self) -> list[Job]:
+        waiting = [job for job in self._jobs.values() if job.state is JobState.QUEUED]
+        return sorted(waiting, key=lambda job: (-job.priority, job.sequence))
+
+    def claim(self, transition: Transition, now_s: float) -> Job | None:
+        with self._table():
+            for job in self._in_line():
+                if job.not_before_s <= now_s and not job.overdue(now_s):
+                    return self.change(job.job_id, transition)
+            return None
+
+    def change(self, job_id: str, transition: Transition, report: str | None = None) -> Job | None:
+        with self._table() as table:
+            job = table.get(job_id)
+            changed = transition(job) if job is not None else None
+            if job is None or changed is None:
+                return None
+            table[job_id] = changed
+            if changed.ended and not job.ended:
+                self.ends[job_id] += 1
+                if changed.state is JobState.SUCCEEDED and report is not None:
+                    self._reports[job_id] = report
+            return changed
+
+    def report(self, job_id: str) -> str | None:
+        with self._table():
+            return self._reports.get(job_id)
+
+    def answered(self, result_key: str) -> Job | None:
+        with self._table() as table:
+            found = [job for job in table.values() if job.result_key == result_key]
+            return max(found, key=lambda job: job.sequence, default=None)
+
+    def to_sweep(self, now_s: float, limit: int) -> list[Job]:
+        with self._table() as table:
+            lost = [
+                job for job in table.values() if job.lease_expires_at_s is not None and job.lease_expires_at_s <= now_s
+            ]
+            return [*lost, *(job for job in table.values() if job.overdue(now_s))][:limit]
+
+    def with_input(self, ended_before_s: float, limit: int) -> list[Job]:
+        with self._table():
+            return [job for job in self._ended(ended_before_s) if job.input_key is not None][:limit]
+
+    def remove_ended(self, ended_before_s: float, limit: int) -> int:
+        with self._table() as table:
+            gone = [job.job_id for job in self._ended(ended_before_s) if job.input_key is None][:limit]
+            for job_id in gone:
+                del table[job_id]
+                self._reports.pop(job_id, None)
+            return len(gone)
+
+    def _ended(self, before_s: float) -> list[Job]:
+        ended = [(job.finished_at_s, job) for job in self._jobs.values() if job.finished_at_s is not None]
+        return [job for at_s, job in sorted(ended, key=lambda pair: pair[0]) if at_s <= before_s]
+
+
+@dataclass
+class FakeStorage(ObjectStorage):
+    """Keeps objects in memory.
+
+    Attributes:
+        objects: their bytes by key.
+        clock: when they are written.
+        error: raised by every method while it is set.
+        folder: where `local_file` puts copies.
+    """
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    clock: Callable[[], float] = lambda: 100.0
+    error: Exception | None = None
+    folder: Path | None = None
+    _modified_s: dict[str, float] = field(default_factory=dict)
+
+    def _check(self, key: str | None = None) -> None:
+        if self.error is not None:
+            raise self.error
+        if key is not None and key not in self.objects:
+            raise StorageUnavailable(f"there is no object {key}")
+
+    def put(self, key: str, source: Path | Iterable[bytes]) -> None:
+        self._check()
+        content = source.read_bytes() if isinstance(source, Path) else b"".join(source)
+        self.objects[key] = content
+        self._modified_s[key] = self.clock()
+
+    def read(self, key: str) -> Iterator[bytes]:
+        self._check(key)
+        yield self.objects[key]
+
+    @contextmanager
+    def local_file(self, key: str) -> Iterator[Path]:
+        self._check(key)
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            path = Path(folder) / "object"
+            path.write_bytes(self.objects[key])
+            yield path
+
+    def delete(self, key: str) -> None:
+        self._check()
+        self.objects.pop(key, None)
+
+    def listed(self, prefix: str) -> Iterator[StoredObject]:
+        self._check()
+        for key in sorted(self.objects):
+            if key.startswith(prefix):
+                yield StoredObject(key, len(self.objects[key]), self._modified_s[key])
+
+    def download_url(self, key: str, valid_s: float) -> str | None:
+        return None
+
+
+@dataclass
+class FakeQueue(JobQueue):
+    """Remembers what was announced; waiting returns at once."""
+
+    announced: list[str] = field(default_factory=list)
+
+    def announce(self, job_ids: Sequence[str]) -> None:
+        self.announced.extend(job_ids)
+
+    def wait(self, timeout_s: float) -> bool:
+        return bool(self.announced)
+
+    def close(self) -> None:
+        """It holds nothing."""
+
+
+@dataclass
+class FakeMeter(UsageMeter):
+    """Counts in memory."""
+
+    counts: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def count(self, caller: str, window: str, ends_at_s: float) -> int:
+        with self._lock:
+            number = self.counts.get((caller, window), (0, 0.0))[0] + 1
+            self.counts[caller, window] = (number, ends_at_s)
+            return number
+
+    def forget(self, now_s: float) -> None:
+        self.counts = {key: value for key, value in self.counts.items() if value[1] > now_s}

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 from tests.fakes import make_manifest
 
 from dfd.manifest import Layout, ModelManifest
+from dfd.settings import Settings
 
 GAIN = 8.0
 BIAS = -4.0
@@ -57,6 +58,10 @@ def save(path: Path, nodes: list[Any], constants: list[Any], crops: list[Any], o
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
     return path
+
+
+SERVED = str(Settings.model_fields["model_version"].default)
+"""Version that answers where nothing is said."""
 
 
 def write_registry(root: Path, name: str = "deepfake", version: str = "1", **changes: Any) -> ModelManifest:

@@ -7,8 +7,8 @@ from fastapi import FastAPI
 
 from dfd.api.app import create_app
 from dfd.api.middleware import REQUEST_ID
-from dfd.bootstrap import build_services
-from dfd.errors import ConfigurationError, ModelError
+from dfd.bootstrap.service import build_services
+from dfd.errors import ConfigurationError, ModelError, Unavailable
 from dfd.settings import load_settings
 from dfd.telemetry import configure_logging
 
@@ -28,6 +28,6 @@ def create() -> FastAPI:
         settings = load_settings()
         configure_logging(settings.log_level, REQUEST_ID.get)
         return create_app(build_services(settings))
-    except (ConfigurationError, ModelError) as error:
+    except (ConfigurationError, ModelError, Unavailable) as error:
         sys.stderr.write(f"dfd cannot start: {error}\n")
         raise SystemExit(EXIT_NOT_SET_UP) from error

@@ -16,13 +16,25 @@
     │   ├── UploadTimeout         the body stopped coming
     │   ├── MalformedUpload       the body is broken off or no valid multipart form
     │   ├── UnsupportedContentType  the body is no multipart form at all
-    │   └── Unauthorized          no bearer token, or the wrong one
+    │   ├── Unauthorized          no bearer token, or the wrong one
+    │   ├── JobNotFound           no such job
+    │   └── JobConflict           the job, or the key, is in no state for it
+    │       ├── JobEnded          it has ended already
+    │       ├── ReportNotReady    it has no report, or none yet
+    │       └── IdempotencyConflict  the key was used for something else
     ├── ConfigurationError        the operator's settings are at fault
     ├── ModelError                the model is at fault
     │   ├── ModelNotFound         no such name or version
     │   ├── ModelCorrupt          a hash or the manifest does not hold
     │   └── BackendUnavailable    the model does not answer
+    ├── Unavailable               a part that the service rests on is away
+    │   ├── JobStoreUnavailable   the database of jobs does not answer
+    │   ├── StorageUnavailable    the storage of files does not answer
+    │   └── StorageFull           no room for the file
     └── Overloaded                the service is full: try again later
+        ├── QueueFull             as many jobs wait as may
+        └── RateLimited           this caller has asked often enough for now
+            └── QuotaExceeded     or for today
 
 Every class has a stable ``code``; HTTP statuses and exit codes are each mapped from it in one table
 (`dfd.api.problems`, `dfd.cli`). What a video merely lacks (a face, light, length) is no error: it is a reason in
@@ -122,6 +134,36 @@ class Unauthorized(RequestError):
     code = "unauthorized"
 
 
+class JobNotFound(RequestError):
+    """There is no job of this name, or it is no longer kept."""
+
+    code = "job_not_found"
+
+
+class JobConflict(RequestError):
+    """The request does not fit the state of things."""
+
+    code = "job_conflict"
+
+
+class JobEnded(JobConflict):
+    """The job has ended, and an end is final."""
+
+    code = "job_ended"
+
+
+class ReportNotReady(JobConflict):
+    """The job has no report: it has not ended, or it ended without one."""
+
+    code = "report_not_ready"
+
+
+class IdempotencyConflict(JobConflict):
+    """The idempotency key came before, with other content."""
+
+    code = "idempotency_conflict"
+
+
 class ConfigurationError(DfdError):
     """The settings contradict each other or name something that does not exist."""
 
@@ -152,6 +194,30 @@ class BackendUnavailable(ModelError):
     code = "backend_unavailable"
 
 
+class Unavailable(DfdError):
+    """A part that the service rests on is away, perhaps for a moment."""
+
+    code = "unavailable"
+
+
+class JobStoreUnavailable(Unavailable):
+    """The database of jobs does not answer."""
+
+    code = "job_store_unavailable"
+
+
+class StorageUnavailable(Unavailable):
+    """The storage of files does not answer, or has lost the file."""
+
+    code = "storage_unavailable"
+
+
+class StorageFull(Unavailable):
+    """There is no room for the file."""
+
+    code = "storage_full"
+
+
 class Overloaded(DfdError):
     """All slots are taken.
 
@@ -164,3 +230,21 @@ class Overloaded(DfdError):
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class QueueFull(Overloaded):
+    """As many jobs wait as may."""
+
+    code = "queue_full"
+
+
+class RateLimited(Overloaded):
+    """The caller has asked as often in this minute as may be."""
+
+    code = "rate_limited"
+
+
+class QuotaExceeded(RateLimited):
+    """The caller has asked as often today as may be."""
+
+    code = "quota_exceeded"

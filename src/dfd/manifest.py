@@ -88,6 +88,12 @@ class InputContract:
         if self.frames not in (1, 2):
             raise ValueError(f"a model sees 1 or 2 frames at once, got {self.frames}")
 
+    @property
+    def tensor_shape(self) -> tuple[int, int, int]:
+        """Of one crop as the model takes it: ``(S, S, C)`` or ``(C, S, S)``, C = 3 for each frame."""
+        side, channels = self.size_px, 3 * self.frames
+        return (side, side, channels) if self.layout is Layout.NHWC else (channels, side, side)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelManifest:

@@ -5,7 +5,9 @@ suite in ``tests/contract``.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +15,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from dfd.job import Job, JobState
 from dfd.types import FaceDetection, FloatArray, Frame, ImageU8, VideoInfo
 
 
@@ -111,3 +114,195 @@ class ModelBackend(ABC):
     @abstractmethod
     def ready(self) -> bool:
         """Whether the backend would answer now. Never raises."""
+
+
+Transition = Callable[[Job], Job | None]
+"""A change of a job (see `dfd.job`), or None where the job is in no state for it. May be called more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs are listed: those of all that is not None."""
+
+    states: frozenset[JobState] | None = None
+    external_id: str | None = None
+
+
+class JobStore(ABC):
+    """The table of jobs, which is the truth about them. Safe to call from several threads and processes.
+
+    Every method raises `JobStoreUnavailable` when the table does not answer; nothing has then been changed, or the
+    change was made and its answer was lost.
+    """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close idle connections; the store may be used again all the same."""
+
+    @abstractmethod
+    def add(self, jobs: Sequence[Job], reports: Mapping[str, str] | None = None) -> list[Job]:
+        """Accept jobs, all or none.
+
+        Args:
+            jobs: new ones, of one request.
+            reports: JSON text, by the job's name, for those that are born `succeeded`.
+
+        Returns:
+            them with their places in the order (`Job.sequence`). Where the idempotency key of their submission is
+            known already, the jobs that came with it first, and nothing is added.
+        """
+
+    @abstractmethod
+    def get(self, job_id: str) -> Job | None:
+        """One job."""
+
+    @abstractmethod
+    def of_submission(self, key: str) -> list[Job]:
+        """The jobs that came with an idempotency key, in their order."""
+
+    @abstractmethod
+    def page(self, wanted: JobFilter, limit: int, before: int | None = None) -> list[Job]:
+        """The newest jobs first, at most `limit`; only those with a `sequence` below `before`."""
+
+    @abstractmethod
+    def waiting(self, most: int) -> int:
+        """How many jobs wait; `most` where there are more."""
+
+    @abstractmethod
+    def ahead_of(self, job: Job) -> int:
+        """How many waiting jobs have their turn before `job`."""
+
+    @abstractmethod
+    def claim(self, transition: Transition, now_s: float) -> Job | None:
+        """Change the first waiting job whose time has come; None where there is none. No job is claimed twice."""
+
+    @abstractmethod
+    def change(self, job_id: str, transition: Transition, report: str | None = None) -> Job | None:
+        """Apply a transition to a job, while nobody else can change it.
+
+        Args:
+            job_id: which.
+            transition: see `Transition`.
+            report: JSON text, written together with a change to `succeeded`, and not with any other.
+
+        Returns:
+            the changed job; None where there is no such job, or the transition said no, and nothing was changed.
+        """
+
+    @abstractmethod
+    def report(self, job_id: str) -> str | None:
+        """The report of a job as JSON text."""
+
+    @abstractmethod
+    def answered(self, result_key: str) -> Job | None:
+        """The latest job whose report answers this (`Job.result_key`)."""
+
+    @abstractmethod
+    def to_sweep(self, now_s: float, limit: int) -> list[Job]:
+        """Jobs whose lease has run out, and jobs that waited too long."""
+
+    @abstractmethod
+    def with_input(self, ended_before_s: float, limit: int) -> list[Job]:
+        """Jobs that ended by this time and whose file is still kept, longest ended first."""
+
+    @abstractmethod
+    def remove_ended(self, ended_before_s: float, limit: int) -> int:
+        """Forget jobs that ended by this time and whose file is gone, with their reports; how many there were."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What a storage says of an object: its key, its size, and when it was written, in seconds since the epoch."""
+
+    key: str
+    size_bytes: int
+    modified_s: float
+
+
+class ObjectStorage(ABC):
+    """Keeps files by key: names with slashes, of letters, digits, ``-``, ``_`` and ``.``. Safe to call from threads.
+
+    Every method raises `StorageUnavailable` when the storage does not answer.
+    """
+
+    @abstractmethod
+    def put(self, key: str, source: Path | Iterable[bytes]) -> None:
+        """Write an object as a whole or not at all; one that is there is replaced.
+
+        Args:
+            key: its name.
+            source: a file, or its bytes in pieces, of which only a few are held in memory. What the iterable raises
+                comes out unchanged.
+
+        Raises:
+            StorageFull: there is no room for it.
+        """
+
+    @abstractmethod
+    def read(self, key: str) -> Iterator[bytes]:
+        """An object's bytes in pieces.
+
+        Raises:
+            StorageUnavailable: also when there is no such object; before the first piece.
+        """
+
+    @abstractmethod
+    def local_file(self, key: str) -> AbstractContextManager[Path]:
+        """A file of this machine with the object's bytes, to be read only, for as long as the block lasts.
+
+        Raises:
+            StorageUnavailable: also when there is no such object.
+            StorageFull: there is no room for a copy.
+        """
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+
+    @abstractmethod
+    def listed(self, prefix: str) -> Iterator[StoredObject]:
+        """Every object whose key begins with a prefix that ends in a slash."""
+
+    @abstractmethod
+    def download_url(self, key: str, valid_s: float) -> str | None:
+        """An address from which anyone may load the object for a while; None where this storage has no addresses."""
+
+
+class UsageMeter(ABC):
+    """Counts what callers ask for, over all processes that share it. Safe to call from several threads.
+
+    Every method raises `JobStoreUnavailable` when the table does not answer.
+    """
+
+    @abstractmethod
+    def count(self, caller: str, window: str, ends_at_s: float) -> int:
+        """Count one more request.
+
+        Args:
+            caller: who asks, at most 128 characters.
+            window: names the stretch of time, at most 32 characters; each has a count of its own.
+            ends_at_s: when the window is over, and its count may be forgotten.
+
+        Returns:
+            requests of the caller in the window so far, this one included.
+        """
+
+    @abstractmethod
+    def forget(self, now_s: float) -> None:
+        """Forget the counts of windows that are over."""
+
+
+class JobQueue(ABC):
+    """Wakes workers. It may lose calls and repeat them: the table says what there is to do."""
+
+    @abstractmethod
+    def announce(self, job_ids: Sequence[str]) -> None:
+        """Say that these jobs wait. Never raises on account of a queue that is away."""
+
+    @abstractmethod
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for a call, at most about so long; whether one came since the last."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let those who wait in this process go where that can be done, and free connections. It may be used again."""

@@ -29,7 +29,17 @@ _SAMPLE_SECRET = re.compile(
 )
 """Secrets out of examples and tutorials, once reduced to letters in lower case."""
 
-_KEEP_TO_ITSELF = frozenset({"jwt_secret", "tf_serving_url"})
+_KEEP_TO_ITSELF = frozenset(
+    {
+        "broker_url",
+        "database_url",
+        "jwt_secret",
+        "storage_endpoint",
+        "storage_secret_access_key",
+        "storage_url",
+        "tf_serving_url",
+    }
+)
 """Settings whose value may hold a credential and so is never part of a message."""
 
 
@@ -67,6 +77,12 @@ def _http_url(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it must be an http or https address, for example http://localhost:8501")
     return value.rstrip("/")
+
+
+def _broker_url(value: SecretStr) -> SecretStr:
+    if urlsplit(value.get_secret_value()).scheme not in ("redis", "rediss", "amqp", "amqps"):
+        raise ValueError("it must be a redis or amqp address, for example redis://localhost:6379/0")
+    return value
 
 
 def _split_origins(value: object) -> object:
@@ -143,6 +159,49 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535, description="Port the service listens on")
     max_upload_mb: int = Field(512, ge=1, description="Largest upload, in MiB")
     max_concurrency: int = Field(2, ge=1, le=1024, description="Analyses the service runs at the same time")
+    data_dir: Path = Field(
+        Path("dfd-data"), description="Folder for jobs and their files, unless the next two say otherwise"
+    )
+    database_url: SecretStr | None = Field(
+        None, description="Table of jobs: `postgresql://USER:PASSWORD@HOST/NAME`; unset: SQLite in `DATA_DIR`"
+    )
+    storage_url: str | None = Field(
+        None, description="Files of jobs: `s3://BUCKET/PREFIX`, or a folder; unset: a folder in `DATA_DIR`"
+    )
+    storage_endpoint: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None, description="Address of the S3 server; unset: Amazon's"
+    )
+    storage_region: str = Field("us-east-1", min_length=1, description="Region of the bucket")
+    storage_access_key_id: str | None = Field(None, description="Key of the S3 storage; unset: the machine's own role")
+    storage_secret_access_key: SecretStr | None = Field(None, description="Secret half of that key")
+    job_queue: Literal["embedded", "celery"] = Field(
+        "embedded", description="What wakes workers: `embedded`, for those of the service, or `celery`, on all machines"
+    )
+    broker_url: Annotated[SecretStr, AfterValidator(_broker_url)] | None = Field(
+        None, description="Broker of `celery`: `redis://:PASSWORD@HOST/0` or `amqp://USER:PASSWORD@HOST//`"
+    )
+    job_workers: int = Field(
+        1, ge=0, le=1024, description="Jobs the service works on at the same time; 0 leaves them to `dfd worker`"
+    )
+    job_lease_s: float = Field(
+        30.0, ge=3, description="A worker silent for so many seconds is taken for dead, and its job begun again"
+    )
+    job_max_attempts: int = Field(3, ge=1, description="Attempts before a job is given up")
+    job_timeout_s: float = Field(
+        3600.0, gt=0, description="An analysis that takes longer is ended as failed, in seconds"
+    )
+    job_expiry_s: float | None = Field(
+        None, gt=0, description="A job that waits longer expires, in seconds; unset: it waits for ever"
+    )
+    max_queued_jobs: int = Field(10_000, ge=1, description="Most jobs that may wait")
+    requests_per_minute: int | None = Field(
+        None, ge=1, description="Analyses and job requests of one caller in a minute; unset: any number"
+    )
+    requests_per_day: int | None = Field(
+        None, ge=1, description="Analyses and job requests of one caller in a day (UTC); unset: any number"
+    )
+    retention_days: float = Field(30.0, gt=0, description="Days that an ended job, its upload and its report are kept")
+    zero_retention: bool = Field(False, description="Delete an upload as soon as its job has ended")
     cors_origins: Annotated[
         tuple[str, ...], NoDecode, BeforeValidator(_split_origins), AfterValidator(_checked_origins)
     ] = Field(("*",), description="Origins browsers may call from, with commas between; `*` is any")
@@ -170,6 +229,12 @@ class Settings(BaseSettings):
             raise ValueError(f"REQUIRE_AUTH is on, but JWT_SECRET has fewer than {MIN_SECRET_LENGTH} characters")
         return self
 
+    @model_validator(mode="after")
+    def _refuse_a_queue_without_broker(self) -> Self:
+        if self.job_queue == "celery" and self.broker_url is None:
+            raise ValueError("JOB_QUEUE is celery, but BROKER_URL is not set")
+        return self
+
     @property
     def bearer_token(self) -> str | None:
         """The secret that callers must present, without surrounding blanks, which no header can carry.
@@ -177,6 +242,12 @@ class Settings(BaseSettings):
         None when nothing is asked of them.
         """
         return self.jwt_secret.get_secret_value().strip() if self.require_auth and self.jwt_secret else None
+
+    @property
+    def jobs_url(self) -> str:
+        """Address of the table of jobs; it may hold a password."""
+        given = self.database_url.get_secret_value() if self.database_url else ""
+        return given or f"sqlite:///{self.data_dir / 'jobs.sqlite3'}"
 
     @property
     def cpu_threads(self) -> int:

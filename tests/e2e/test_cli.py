@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli_process import TIMEOUT_S, Cli, lines
-from tests.onnx_models import write_registry
+from tests.onnx_models import SERVED, write_registry
 
 # --- without a model ----------------------------------------------------------------------------------------------
 
@@ -93,7 +93,7 @@ def test_a_missing_model_is_4_and_one_line(cli: Cli) -> None:
     [line] = lines(done.stdout)
     assert line["path"] is None
     assert line["error"]["code"] == "model_not_found"
-    assert "it holds deepfake/1" in line["error"]["message"]
+    assert f"it holds deepfake/{SERVED}" in line["error"]["message"]
     done = cli.run("predict", "fake.avi", "--model", "unknown")
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr.startswith("dfd: there is no model unknown in ")
@@ -114,8 +114,8 @@ def test_an_operating_point_that_the_model_does_not_have_is_4(
 
 
 def test_a_damaged_model_is_4(cli: Cli, tmp_path: Path) -> None:
-    write_registry(tmp_path)
-    (tmp_path / "deepfake" / "1" / "model.onnx").write_bytes(b"damaged")
+    write_registry(tmp_path, version=SERVED)
+    (tmp_path / "deepfake" / SERVED / "model.onnx").write_bytes(b"damaged")
     done = cli.run("predict", "fake.avi", "--json", MODELS_DIR=str(tmp_path))
     assert done.returncode == 4
     assert lines(done.stdout)[0]["error"]["code"] == "model_corrupt"
@@ -164,7 +164,7 @@ def test_the_table_goes_to_stdout_and_errors_to_stderr(cli: Cli) -> None:
     assert " fake " in rows["fake.avi"]
     assert " real " in rows["real.avi"]
     assert "no face fallback" in rows["real.avi"]
-    assert "model deepfake/1" in done.stdout
+    assert f"model deepfake/{SERVED}" in done.stdout
     assert "\x1b" not in done.stdout
 
 

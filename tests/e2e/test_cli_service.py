@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.cli_process import TIMEOUT_S, Cli, lines
 from tests.fakes import make_manifest
-from tests.onnx_models import write_registry
+from tests.onnx_models import SERVED, write_registry
 
 
 class _ModelServer(http.server.BaseHTTPRequestHandler):
@@ -51,7 +51,7 @@ def test_doctor_finds_a_working_installation(cli: Cli, model_server: str) -> Non
 
 
 def test_doctor_tries_a_model_that_looks_at_two_frames(cli: Cli, tmp_path: Path) -> None:
-    write_registry(tmp_path, input=replace(make_manifest().input, frames=2))
+    write_registry(tmp_path, version=SERVED, input=replace(make_manifest().input, frames=2))
     [found] = lines(cli.run("doctor", "--json", MODELS_DIR=str(tmp_path), THREADS="1").stdout)
     assert found["model"]["ok"] is True
 

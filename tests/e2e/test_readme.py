@@ -60,11 +60,12 @@ def test_python_example_works() -> None:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a service started as the README says, on a free port."""
     log = tmp_path_factory.mktemp("serve") / "log"
+    environment = {**os.environ, "PORT": "0", "DATA_DIR": str(log.with_name("data"))}
     (line,) = commands(".venv/bin/dfd serve")
     command = [str(Path(sys.executable).with_name("dfd")), *shlex.split(line)[1:]]
     with (
         log.open("wb") as output,
-        subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env={**os.environ, "PORT": "0"}) as server,
+        subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env=environment) as server,
     ):
         try:
             yield listening_address(server, log)

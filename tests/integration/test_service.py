@@ -14,16 +14,16 @@ from tests.live_service import SAMPLES, Live, clip, live, picture, until
 
 from dfd.api.problems import KINDS
 from dfd.api.services import Services, VideoAnalyzer
-from dfd.bootstrap import build_services
+from dfd.bootstrap.service import build_services
 from dfd.pipeline import AnalysisOptions, Analyzer, Progress
 from dfd.report import Report
 from dfd.settings import load_settings
 
 
 @pytest.fixture(scope="module")
-def real_parts() -> Services:
+def real_parts(tmp_path_factory: pytest.TempPathFactory) -> Services:
     """Services with the real decoder and detector, and a model that answers the same for every face."""
-    settings = load_settings(max_upload_mb=64, threads=2)
+    settings = load_settings(max_upload_mb=64, threads=2, data_dir=tmp_path_factory.mktemp("data"))
     return build_services(settings, model=(FakeBackend(), make_manifest()), tf_serving=lambda: None)
 
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from tests.api_client import upload
 from tests.live_service import START_LIMIT_S, clip
-from tests.onnx_models import write_registry
+from tests.onnx_models import SERVED, write_registry
 
 from dfd.settings import default_models_dir
 
@@ -45,7 +45,7 @@ def process(tmp_path: Path, **environment: str) -> Iterator[tuple[subprocess.Pop
 def models(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder of models: the one that came with DFD, and one with a model that answers the mean of its input."""
     if request.param == "mean":
-        write_registry(tmp_path / "models")
+        write_registry(tmp_path / "models", version=SERVED)
         return tmp_path / "models"
     return default_models_dir()
 

@@ -35,7 +35,10 @@ def test_every_error_code_has_its_status() -> None:
     codes = {error.code for error in every_error() if error.__module__ == errors.__name__}
     assert codes <= set(KINDS)
     assert all(400 <= kind.status < 600 for kind in KINDS.values())
-    assert {code for code, kind in KINDS.items() if kind.status >= 500 and kind.detail is None} == {"overloaded"}
+    assert {code for code, kind in KINDS.items() if kind.status >= 500 and kind.detail is None} == {
+        "overloaded",
+        "queue_full",
+    }
 
 
 @pytest.mark.parametrize(

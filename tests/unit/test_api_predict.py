@@ -14,10 +14,11 @@ from tests.fakes import SHA256, FakeBackend, make_manifest, make_report, make_vi
 
 from dfd import errors
 from dfd.api.app import create_app
-from dfd.api.uploads import FORM_OVERHEAD_BYTES
+from dfd.api.forms import FORM_OVERHEAD_BYTES
 from dfd.judgement import Decision, OperatingPoint
+from dfd.manifest import Layout
 from dfd.report import Coverage
-from dfd.types import Reason, Verdict
+from dfd.types import FloatArray, Reason, Verdict
 
 pytestmark = pytest.mark.anyio
 
@@ -361,11 +362,19 @@ async def test_a_caller_who_leaves_the_queue_is_not_analysed(tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
-async def test_the_model_is_warmed_up_before_the_first_request() -> None:
-    backend = FakeBackend()
-    app = create_app(make_services(backend=backend))
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("layout", Layout)
+async def test_the_model_is_warmed_up_before_the_first_request(layout: Layout, frames: int) -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def seen(crop: FloatArray) -> float:
+        shapes.append(crop.shape)
+        return 0.0
+
+    manifest = make_manifest(input=replace(make_manifest().input, layout=layout, frames=frames))
+    app = create_app(make_services(backend=FakeBackend(logit=seen), manifest=manifest))
     async with app.router.lifespan_context(app):
-        assert backend.batch_sizes == [1]
+        assert shapes == [(64, 64, 3 * frames) if layout is Layout.NHWC else (3 * frames, 64, 64)]
 
 
 async def test_a_silent_model_does_not_keep_the_service_from_starting(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from dfd.api import uploads
-from dfd.api.uploads import FLUSH_BYTES, FORM_OVERHEAD_BYTES, FilePart, boundary_of, received_file
+from dfd.api.forms import FORM_OVERHEAD_BYTES, FileParts
+from dfd.api.uploads import FLUSH_BYTES, boundary_of, received_file
 from dfd.errors import (
     DfdError,
     InvalidParameter,
@@ -51,12 +51,12 @@ def cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:
 
 def read_form(chunks: Sequence[bytes], boundary: bytes = BOUNDARY, max_bytes: int = 1 << 20) -> bytes:
     """Feed a whole form and return the file."""
-    part, found = FilePart(boundary, max_bytes), b""
+    part, found = FileParts(boundary, max_bytes), b""
     for chunk in chunks:
         part.feed(chunk)
-        found += part.take()
+        found += b"".join(data for _, data in part.take())
     part.finish()
-    return found + part.take()
+    return found + b"".join(data for _, data in part.take())
 
 
 def request_with(
@@ -177,7 +177,7 @@ def test_the_head_must_announce_a_form(content_type: str, error: type[DfdError])
 
 def test_a_boundary_longer_than_any_client_uses_is_refused() -> None:
     with pytest.raises(MalformedUpload):
-        FilePart(b"b" * 1000, 100)
+        FileParts(b"b" * 1000, 100)
 
 
 @pytest.mark.parametrize("announced", [100, 100 + FORM_OVERHEAD_BYTES, "nonsense", None])
@@ -254,4 +254,36 @@ async def test_a_caller_who_falls_silent_is_given_up(tmp_path: Path) -> None:
 def test_the_names_of_clients_are_never_used_as_paths() -> None:
     body = form(("file", b"video")).replace(b'filename="x.mp4"', b'filename="../../etc/passwd"')
     assert read_form([body]) == b"video"
-    assert not hasattr(uploads.FilePart(BOUNDARY, 10), "filename")
+    assert not hasattr(FileParts(BOUNDARY, 10), "filename")
+
+
+# --- several files ------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=4), st.lists(st.integers(1, 40), min_size=1))
+def test_several_files_arrive_apart_however_the_body_is_cut(contents: list[bytes], sizes: list[int]) -> None:
+    parts = FileParts(BOUNDARY, 1000, max_files=4)
+    found = [b""] * len(contents)
+    for chunk in cut(form(*(("file", content) for content in contents)), sizes):
+        parts.feed(chunk)
+        for number, data in parts.take():
+            found[number] += data
+    parts.finish()
+    for number, data in parts.take():
+        found[number] += data
+    assert found == contents
+
+
+def test_files_together_have_a_limit_and_so_has_their_number() -> None:
+    body = form(("file", b"x" * 60), ("file", b"y" * 60))
+    with pytest.raises(UploadTooLarge):
+        FileParts(BOUNDARY, 100, max_files=2).feed(body)
+    with pytest.raises(InvalidParameter, match="at most 2 parts"):
+        FileParts(BOUNDARY, 1000, max_files=2).feed(form(*[("file", b"x")] * 3))
+
+
+def test_one_empty_file_among_several_is_refused() -> None:
+    parts = FileParts(BOUNDARY, 1000, max_files=2)
+    parts.feed(form(("file", b"x"), ("file", b"")))
+    with pytest.raises(UnreadableVideo):
+        parts.finish()

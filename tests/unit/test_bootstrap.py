@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 from tests.fakes import FakeBackend, FakeDetector, FakeVideoOpener, make_manifest
-from tests.onnx_models import write_registry
+from tests.onnx_models import SERVED, write_registry
 
 from dfd.backends.onnx_runtime import OnnxRuntimeBackend
 from dfd.bootstrap import (
@@ -16,8 +16,8 @@ from dfd.bootstrap import (
     build_model,
     build_opener,
     build_parts,
-    build_services,
 )
+from dfd.bootstrap.service import build_services
 from dfd.cli.app import Detector
 from dfd.errors import ConfigurationError, ModelNotFound
 from dfd.faces.blazeface import BlazeFaceDetector
@@ -49,7 +49,7 @@ def test_parts_that_are_given_are_used_and_nothing_is_loaded(tmp_path: Path) -> 
 
 
 def test_parts_that_are_not_given_are_built(tmp_path: Path) -> None:
-    manifest = write_registry(tmp_path)
+    manifest = write_registry(tmp_path, version=SERVED)
     parts = build_parts(load_settings(models_dir=tmp_path, threads=1))
     assert isinstance(parts.opener, PyAvOpener)
     assert isinstance(parts.detector, BlazeFaceDetector)

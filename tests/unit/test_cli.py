@@ -29,6 +29,7 @@ BRANCHES = {
     errors.RequestError: 2,
     errors.ConfigurationError: 4,
     errors.ModelError: 4,
+    errors.Unavailable: 4,
     Overloaded: 70,  # only a service is ever full
 }
 

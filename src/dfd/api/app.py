@@ -16,12 +16,13 @@ from dfd.api import problems
 from dfd.api.admission import AnalysisDesk
 from dfd.api.auth import BearerAuth
 from dfd.api.health import ModelProbe
+from dfd.api.job_routes import JobFrontDesk, jobs
 from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErrors
 from dfd.api.routes import predictions, probes
 from dfd.api.schemas import Problem
 from dfd.api.services import Services
+from dfd.api.stopping import told_to_stop
 from dfd.errors import BackendUnavailable
-from dfd.manifest import Layout
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,22 +56,23 @@ def create_app(services: Services) -> FastAPI:
         description=_DESCRIPTION,
         version=dfd.__version__,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        lifespan=_warmed_up,
+        lifespan=_at_work,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
     app.state.desk = AnalysisDesk(services)
     app.state.probe = ModelProbe(services)
+    app.state.jobs = JobFrontDesk(services)
     problems.install(app)
     _add_middleware(app, services.policy.cors_origins)
     token = services.policy.bearer_token
-    if token is None:
-        app.include_router(predictions)
-    else:
-        app.include_router(
-            predictions, dependencies=[Depends(BearerAuth(token))], responses=problems.documented("unauthorized")
-        )
+    for router in (predictions, jobs):
+        if token is None:
+            app.include_router(router)
+        else:
+            guard = [Depends(BearerAuth(token))]
+            app.include_router(router, dependencies=guard, responses=problems.documented("unauthorized"))
     app.include_router(probes)
     return app
 
@@ -83,25 +85,36 @@ def _add_middleware(app: FastAPI, cors_origins: tuple[str, ...]) -> None:
             CORSMiddleware,
             allow_origins=cors_origins,
             allow_credentials="*" not in cors_origins,  # any origin with credentials would open every user's session
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", REQUEST_ID_HEADER],
-            expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Idempotency-Key", "Last-Event-ID", REQUEST_ID_HEADER],
+            expose_headers=["Location", REQUEST_ID_HEADER, "Retry-After"],
         )
     app.add_middleware(RequestContext)
 
 
 @asynccontextmanager
-async def _warmed_up(app: FastAPI) -> AsyncIterator[None]:
-    """Score one blank crop before the first request, so that it does not pay for the model's first run."""
+async def _at_work(app: FastAPI) -> AsyncIterator[None]:
+    """Work on jobs for as long as the application runs.
+
+    One blank crop is scored before the first request, so that it does not pay for the model's first run.
+    """
+    services: Services = app.state.services
     try:
-        await to_thread.run_sync(_score_blank, app.state.services)
+        await to_thread.run_sync(_score_blank, services)
     except BackendUnavailable as error:
         _LOG.warning("the model does not answer yet: %s", error)
-    yield
+    stop_streams = app.state.jobs.streams.stop
+    if services.crew is not None:
+        services.crew.start()
+    try:
+        with told_to_stop(stop_streams):
+            yield
+    finally:
+        stop_streams()
+        if services.crew is not None:
+            await to_thread.run_sync(services.crew.stop)
 
 
 def _score_blank(services: Services) -> None:
     contract = services.manifest.input
-    side = contract.size_px
-    shape = (1, side, side, 3) if contract.layout is Layout.NHWC else (1, 3, side, side)
-    services.backend.predict(np.full(shape, contract.value_min, np.float32))
+    services.backend.predict(np.full((1, *contract.tensor_shape), contract.value_min, np.float32))

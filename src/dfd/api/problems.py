@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from dfd.api.schemas import ParameterError, Problem
-from dfd.errors import DfdError, Overloaded, Unauthorized
+from dfd.errors import DfdError, Overloaded, Unauthorized, Unavailable
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,6 +44,11 @@ class ProblemKind:
 
 _MODEL_DETAIL = "The model cannot answer now; the operator's log says why."
 
+_AWAY_DETAIL = "It may be back in a moment; the operator's log says what is away."
+
+AWAY_RETRY_AFTER_S = 5
+"""When to come back after a part of the service was away."""
+
 KINDS: Mapping[str, ProblemKind] = {
     "unreadable_media": ProblemKind(422, "The media cannot be analysed"),
     "media_not_found": ProblemKind(422, "The media cannot be found"),
@@ -59,12 +64,24 @@ KINDS: Mapping[str, ProblemKind] = {
     "malformed_upload": ProblemKind(400, "The upload is not a complete multipart form"),
     "unsupported_content_type": ProblemKind(415, "The upload is not a multipart form"),
     "unauthorized": ProblemKind(401, "A valid bearer token is needed"),
+    "job_not_found": ProblemKind(404, "No such job"),
+    "job_conflict": ProblemKind(409, "The job is in no state for this"),
+    "job_ended": ProblemKind(409, "The job has ended"),
+    "report_not_ready": ProblemKind(409, "The job has no report"),
+    "idempotency_conflict": ProblemKind(409, "The idempotency key was used for something else"),
     "configuration": ProblemKind(500, "The service is not set up", "The operator's log says what is wrong."),
     "model": ProblemKind(503, "The model does not answer", _MODEL_DETAIL),
     "model_not_found": ProblemKind(503, "The model is missing", _MODEL_DETAIL),
     "model_corrupt": ProblemKind(503, "The model is damaged", _MODEL_DETAIL),
     "backend_unavailable": ProblemKind(503, "The model does not answer", _MODEL_DETAIL),
+    "unavailable": ProblemKind(503, "A part of the service is away", _AWAY_DETAIL),
+    "job_store_unavailable": ProblemKind(503, "The table of jobs does not answer", _AWAY_DETAIL),
+    "storage_unavailable": ProblemKind(503, "The storage of files does not answer", _AWAY_DETAIL),
+    "storage_full": ProblemKind(507, "There is no room for the upload", "The service has no room for it now."),
     "overloaded": ProblemKind(503, "The service is busy"),
+    "queue_full": ProblemKind(503, "Too many jobs wait"),
+    "rate_limited": ProblemKind(429, "Too many requests"),
+    "quota_exceeded": ProblemKind(429, "The quota of the day is used up"),
     "internal": ProblemKind(500, "Something went wrong here", "The error was logged under this request's id."),
     "not_found": ProblemKind(404, "No such resource"),
     "method_not_allowed": ProblemKind(405, "The resource does not know this method"),
@@ -155,6 +172,8 @@ def problem_of(error: DfdError, scope: Scope) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, Overloaded):
         headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(AWAY_RETRY_AFTER_S)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="dfd"'
     return problem(code, scope, detail=str(error), headers=headers)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 import dfd
 from dfd.api.admission import AnalysisDesk
 from dfd.api.health import ModelProbe
+from dfd.api.limits import within_limits
 from dfd.api.problems import documented
 from dfd.api.schemas import Alive, Health, Model, Prediction
 from dfd.api.services import Services
@@ -71,6 +72,7 @@ probes = APIRouter(tags=["operation"], dependencies=[Depends(never_stored)])
     "/predict",
     summary="Analyse a video",
     openapi_extra=_FORM,
+    dependencies=[Depends(within_limits)],
     responses=documented(
         "malformed_upload",
         "upload_timeout",
@@ -83,7 +85,11 @@ probes = APIRouter(tags=["operation"], dependencies=[Depends(never_stored)])
         "no_video_stream",
         "internal",
         "overloaded",
+        "rate_limited",
+        "quota_exceeded",
+        "job_store_unavailable",
         "backend_unavailable",
+        "storage_full",
     ),
 )
 async def predict(
@@ -113,7 +119,7 @@ async def predict(
     A video in which nothing can be judged (no face, too dark, too short) is no error: its label is `inconclusive`
     and `reasons` says why. The file is removed before the answer is sent.
     """
-    options = _chosen(services, fps, operating_point)
+    options = chosen(services, fps, operating_point)
     policy = services.policy
     with desk.admission():
         async with received_file(request, policy.max_upload_bytes, policy.upload_dir) as path:
@@ -122,7 +128,7 @@ async def predict(
     return Prediction.model_validate(classic_response(report, latency_ms))
 
 
-def _chosen(services: Services, fps: float | None, operating_point: str | None) -> AnalysisOptions:
+def chosen(services: Services, fps: float | None, operating_point: str | None) -> AnalysisOptions:
     """The service's options with the caller's choices over them.
 
     Raises:

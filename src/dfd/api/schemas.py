@@ -10,20 +10,20 @@ from dfd.types import Reason, Verdict
 Probability = Annotated[float, Field(ge=0, le=1, description="Calibrated probability of fake.", examples=[0.971204])]
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
     """Strict: a field that is not described here would be a silent change of the interface."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
 
-class FrameSample(_Answer):
+class FrameSample(Answer):
     """The most suspicious face of one sampled frame."""
 
     t: Annotated[float, Field(description="Presentation time of the frame, in seconds.", examples=[0.5])]
     score: Probability
 
 
-class Meta(_Answer):
+class Meta(Answer):
     """What the verdict rests on."""
 
     src_fps: Annotated[
@@ -39,7 +39,7 @@ class Meta(_Answer):
     ]
 
 
-class Track(_Answer):
+class Track(Answer):
     """One face followed through the video."""
 
     track_id: Annotated[int, Field(description="Number of the track.", examples=[0])]
@@ -52,7 +52,7 @@ class Track(_Answer):
     ]
 
 
-class Model(_Answer):
+class Model(Answer):
     """Which model answers."""
 
     name: Annotated[str, Field(examples=["deepfake"])]
@@ -60,7 +60,7 @@ class Model(_Answer):
     weights_sha256: Annotated[str, Field(description="Hash of the weights, hexadecimal.", examples=["5e" * 32])]
 
 
-class Prediction(_Answer):
+class Prediction(Answer):
     """The verdict on one video."""
 
     score: Annotated[
@@ -97,7 +97,7 @@ class Prediction(_Answer):
     input_sha256: Annotated[str, Field(description="Hash of the uploaded file, hexadecimal.", examples=["c0" * 32])]
 
 
-class Health(_Answer):
+class Health(Answer):
     """What the service says of itself."""
 
     ok: Annotated[bool, Field(description="Whether the model answers.")]
@@ -112,20 +112,20 @@ class Health(_Answer):
     capacity: Annotated[int, Field(description="Uploads admitted at most.", examples=[6], ge=1)]
 
 
-class Alive(_Answer):
+class Alive(Answer):
     """The process answers."""
 
     ok: Annotated[bool, Field(description="Always true.")] = True
 
 
-class ParameterError(_Answer):
+class ParameterError(Answer):
     """One parameter at fault."""
 
     parameter: Annotated[str, Field(examples=["fps"])]
     message: Annotated[str, Field(examples=["Input should be less than or equal to 60"])]
 
 
-class Problem(_Answer):
+class Problem(Answer):
     """Problem details (RFC 9457)."""
 
     type: Annotated[str, Field(description="Stable name of the kind.", examples=["urn:dfd:problem:unreadable_video"])]

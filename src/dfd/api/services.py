@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from dfd.api.limits import RequestLimits
+from dfd.jobs.crew import Crew
+from dfd.jobs.desk import JobDesk
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import ModelBackend
@@ -35,6 +38,9 @@ class ServicePolicy:
         max_concurrency: analyses that run at the same time.
         max_waiting: further uploads that may wait for a slot; the next one is told to come back later.
         retry_after_s: when to come back, as told to those turned away.
+        max_receiving: uploads of jobs received at the same time.
+        max_files: files of one request for jobs.
+        max_streams: callers who may listen to jobs at the same time.
         bearer_token: secret that callers of the protected routes present; None leaves them open. Kept out of ``repr``.
         cors_origins: origins browsers may call from; ``("*",)`` is any origin, and then without credentials.
         upload_dir: where uploads are kept while they are analysed; None is the system's temporary folder.
@@ -44,6 +50,9 @@ class ServicePolicy:
     max_concurrency: int = 2
     max_waiting: int = 4
     retry_after_s: int = 5
+    max_receiving: int = 16
+    max_files: int = 16
+    max_streams: int = 200
     bearer_token: str | None = field(default=None, repr=False)
     cors_origins: tuple[str, ...] = ("*",)
     upload_dir: Path | None = None
@@ -67,6 +76,9 @@ class Services:
         policy: limits and access.
         tf_serving: what TensorFlow Serving says of the model, or None where another backend is in use or it does
             not answer. May block; must not raise.
+        jobs: takes and tells of jobs.
+        crew: works on jobs for as long as the application runs; None leaves that to others.
+        limits: how often each caller may ask; None as often as he likes.
     """
 
     analyzer: VideoAnalyzer
@@ -75,3 +87,6 @@ class Services:
     manifest: ModelManifest
     policy: ServicePolicy
     tf_serving: Callable[[], object | None]
+    jobs: JobDesk
+    crew: Crew | None = None
+    limits: RequestLimits | None = None

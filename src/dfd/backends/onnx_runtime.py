@@ -13,7 +13,7 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from dfd.errors import BackendUnavailable, DfdError, ModelCorrupt
-from dfd.manifest import InputContract, Layout, ModelManifest, Output
+from dfd.manifest import ModelManifest, Output
 from dfd.ports import ModelBackend
 from dfd.types import FloatArray
 
@@ -51,7 +51,7 @@ class OnnxRuntimeBackend(ModelBackend):
         if threads < 0:
             raise ValueError(f"threads must be 0 or more, got {threads}")
         self._manifest = manifest
-        self._crop_shape = _crop_shape(manifest.input)
+        self._crop_shape = manifest.input.tensor_shape
         try:
             self._session = ort.InferenceSession(
                 str(weights), _session_options(threads or _usable_cpus()), providers=["CPUExecutionProvider"]
@@ -101,11 +101,6 @@ class OnnxRuntimeBackend(ModelBackend):
     @property
     def _label(self) -> str:
         return f"model {self._manifest.name}/{self._manifest.version}"
-
-
-def _crop_shape(contract: InputContract) -> tuple[int, int, int]:
-    side, channels = contract.size_px, 3 * contract.frames
-    return (side, side, channels) if contract.layout is Layout.NHWC else (channels, side, side)
 
 
 def _usable_cpus() -> int:

@@ -60,6 +60,13 @@ class Detector(StrEnum):
     HAAR = "haar"
 
 
+class Queue(StrEnum):
+    """What wakes workers; the same as `Settings.job_queue` takes."""
+
+    EMBEDDED = "embedded"
+    CELERY = "celery"
+
+
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
     app(prog_name="dfd")
@@ -255,6 +262,24 @@ def serve(
         from dfd.cli.serve import serve as command
 
         return command(host, port)
+
+    raise typer.Exit(guarded(run, lambda: _debugging(context)))
+
+
+@app.command()
+def worker(
+    context: typer.Context,
+    count: Annotated[
+        int | None, typer.Option("--workers", min=1, max=1024, help="Jobs worked on at the same time.")
+    ] = None,
+    queue: Annotated[Queue | None, typer.Option(help="What wakes the workers.")] = None,
+) -> None:
+    """Work on jobs that the service has accepted, until interrupted."""
+
+    def run() -> int:
+        from dfd.cli.worker import worker as command
+
+        return command(count, queue)
 
     raise typer.Exit(guarded(run, lambda: _debugging(context)))
 

@@ -27,15 +27,18 @@ from dfd.preprocessing import to_model_input
 from dfd.settings import Settings, available_cpus, load_settings
 
 PACKAGES = (
+    "alembic",
     "av",
     "fastapi",
     "numpy",
+    "obstore",
     "onnxruntime",
     "opencv-python-headless",
     "pydantic",
     "pydantic-settings",
     "python-multipart",
     "rich",
+    "sqlalchemy",
     "typer",
     "uvicorn",
 )

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from enum import IntEnum
 
-from dfd.errors import ConfigurationError, DfdError, InputError, ModelError, RequestError
+from dfd.errors import ConfigurationError, DfdError, InputError, ModelError, RequestError, Unavailable
 
 
 class ExitCode(IntEnum):
@@ -27,6 +27,7 @@ EXIT_CODES: dict[type[DfdError], ExitCode] = {
     RequestError: ExitCode.USAGE,
     ConfigurationError: ExitCode.MODEL_OR_CONFIGURATION,
     ModelError: ExitCode.MODEL_OR_CONFIGURATION,
+    Unavailable: ExitCode.MODEL_OR_CONFIGURATION,
 }
 """Exit code of each branch of the error tree; every other error is internal."""
 

@@ -1,9 +1,14 @@
 """``dfd serve``: the HTTP interface under uvicorn."""
 
+from typing import Final
+
 import uvicorn
 
 from dfd.cli.exits import ExitCode
 from dfd.settings import load_settings
+
+STOP_LIMIT_S: Final = 30
+"""Longest wait for answers under way once the service is told to stop."""
 
 
 def serve(host: str | None, port: int | None) -> int:
@@ -28,6 +33,7 @@ def serve(host: str | None, port: int | None) -> int:
             host=settings.host,
             port=settings.port,
             log_config=None,  # the application sets logging up, uvicorn's included
+            timeout_graceful_shutdown=STOP_LIMIT_S,
         )
     except SystemExit as stopped:  # how uvicorn and the factory end a start that failed, say on a port in use
         return ExitCode.MODEL_OR_CONFIGURATION if stopped.code else ExitCode.DONE

@@ -1,14 +1,14 @@
-"""The composition root: from settings to working parts. Tests hand in parts of their own."""
+"""The composition root: from settings to working parts. Tests hand in parts of their own.
 
-from collections.abc import Callable
+What an analysis needs is here; what the service needs besides lies in `dfd.bootstrap.service` and `dfd.bootstrap.jobs`,
+so that a command that only analyses loads neither a database nor a web framework.
+"""
+
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
-from dfd.api.services import ServicePolicy, Services
 from dfd.backends.onnx_runtime import OnnxRuntimeBackend
-from dfd.backends.tf_serving import model_status
 from dfd.errors import ConfigurationError, InvalidParameter
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.faces.haar import HaarDetector
@@ -112,30 +112,4 @@ def analysis_options(settings: Settings) -> AnalysisOptions:
         operating_point=settings.operating_point,
         no_face_fallback=settings.no_face_fallback,
         min_face_frames=settings.min_face_frames,
-    )
-
-
-def build_services(
-    settings: Settings,
-    *,
-    opener: VideoOpener | None = None,
-    detector: FaceDetector | None = None,
-    model: Model | None = None,
-    tf_serving: Callable[[], object | None] | None = None,
-) -> Services:
-    """What the HTTP interface is given; raises as `build_parts` does."""
-    parts = build_parts(settings, opener=opener, detector=detector, model=model)
-    timeout_s = min(settings.request_timeout, STATUS_TIMEOUT_S)
-    return Services(
-        analyzer=parts.analyzer(),
-        options=analysis_options(settings),
-        backend=parts.backend,
-        manifest=parts.manifest,
-        policy=ServicePolicy(
-            max_upload_bytes=settings.max_upload_mb * 1024 * 1024,
-            max_concurrency=settings.max_concurrency,
-            bearer_token=settings.bearer_token,
-            cors_origins=settings.cors_origins,
-        ),
-        tf_serving=tf_serving or partial(model_status, settings.tf_serving_url, settings.model_name, timeout_s),
     )

@@ -1,0 +1,308 @@
+"""The routes of jobs: handing in files, telling of them, listening, cancelling.
+
+The desk waits for a database and a storage, so each call runs in a thread, of a number of its own: neither `/predict`
+nor the probes wait behind a database that is away.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse, StreamingResponse
+from pydantic import AfterValidator
+
+from dfd.api.events import Streams, events_of
+from dfd.api.job_schemas import AcceptedJobs, JobDetail, JobPage, summary_fields, summary_of
+from dfd.api.limits import within_limits
+from dfd.api.problems import documented
+from dfd.api.report_page import POLICY, report_page
+from dfd.api.routes import MAX_FPS, chosen, never_stored, services_of
+from dfd.api.services import Services
+from dfd.api.uploads import received_files
+from dfd.errors import InvalidParameter, Overloaded
+from dfd.job import ENDED, Job, JobState
+from dfd.jobs.desk import HIGHEST_PRIORITY, LOWEST_PRIORITY, MOST_LISTED, JobDesk, JobRequest, ReceivedFile
+from dfd.ports import JobFilter
+
+_THREADS: Final = 16
+
+Answer = TypeVar("Answer")
+
+
+_FORM: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "The videos, GIFs or pictures: one part named `file` for each.",
+                        }
+                    },
+                }
+            }
+        },
+    }
+}
+
+_STREAM: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "The events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    204: {"description": "The caller knows the end already: nothing more will come."},
+}
+
+
+class JobFrontDesk:
+    """The application's way to the desk of jobs."""
+
+    def __init__(self, services: Services) -> None:
+        """Work with `services`."""
+        self.desk: JobDesk = services.jobs
+        self.streams = Streams(services.policy.max_streams)
+        self._policy = services.policy
+        self._threads = CapacityLimiter(_THREADS)
+        self._receiving = 0
+
+    async def ask(self, question: Callable[[], Answer]) -> Answer:
+        """Run what may wait for a database in a thread."""
+        return await to_thread.run_sync(question, limiter=self._threads)
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Hold a place while an upload comes.
+
+        Raises:
+            Overloaded: too many come already.
+        """
+        if self._receiving >= self._policy.max_receiving:
+            raise Overloaded("too many uploads are coming in, try again later", self._policy.retry_after_s)
+        self._receiving += 1
+        try:
+            yield
+        finally:
+            self._receiving -= 1
+
+    def detail(self, job: Job) -> JobDetail:
+        """All there is to say of a job; waits for the database."""
+        report = self.desk.report(job.job_id) if job.state is JobState.SUCCEEDED else None
+        return JobDetail(
+            **summary_fields(job),
+            queue_position=self.desk.queue_position(job),
+            result=None if report is None else json.loads(report),
+        )
+
+
+def front_of(request: Request) -> JobFrontDesk:
+    """The application's way to the desk of jobs."""
+    front: JobFrontDesk = request.app.state.jobs
+    return front
+
+
+def _web_address(value: str | None) -> str | None:
+    if value is not None and not value.startswith(("https://", "http://")):
+        raise ValueError("it must be an http or https address")
+    return value
+
+
+FrontDesk = Annotated[JobFrontDesk, Depends(front_of)]
+JobId = Annotated[str, Path(description="The job's id.", max_length=64)]
+
+jobs = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(never_stored)])
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a request for jobs says in its query."""
+
+    fps: Annotated[
+        float | None,
+        Query(gt=0, le=MAX_FPS, allow_inf_nan=False, description="Frames sampled for each second of video."),
+    ] = None
+    operating_point: Annotated[str | None, Query(description="Operating point of the model, by name.")] = None
+    external_id: Annotated[
+        str | None, Query(min_length=1, max_length=256, description="The caller's own name for the jobs.")
+    ] = None
+    callback_url: Annotated[
+        str | None,
+        Query(max_length=2048, description="Address to be told of the end."),
+        AfterValidator(_web_address),
+    ] = None
+    priority: Annotated[int, Query(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, description="Higher goes first.")] = 0
+    force: Annotated[bool, Query(description="Analyse also what has been analysed before.")] = False
+
+
+@jobs.post(
+    "",
+    summary="Have videos analysed later",
+    status_code=202,
+    openapi_extra=_FORM,
+    dependencies=[Depends(within_limits)],
+    responses=documented(
+        "malformed_upload",
+        "upload_timeout",
+        "idempotency_conflict",
+        "upload_too_large",
+        "unsupported_content_type",
+        "invalid_parameter",
+        "unreadable_video",
+        "internal",
+        "overloaded",
+        "rate_limited",
+        "quota_exceeded",
+        "queue_full",
+        "job_store_unavailable",
+        "storage_unavailable",
+        "storage_full",
+    ),
+)
+async def submit_jobs(
+    request: Request,
+    response: Response,
+    services: Annotated[Services, Depends(services_of)],
+    front: FrontDesk,
+    wishes: Annotated[Wishes, Depends()],
+    idempotency_key: Annotated[
+        str | None,
+        Header(min_length=1, max_length=256, description="The same key and content are answered with the same jobs."),
+    ] = None,
+) -> AcceptedJobs:
+    """Accept one job for each file: what is accepted is not lost, and ends exactly once.
+
+    A file that was analysed before, with the same model and options, is answered from that report at once.
+    """
+    asked_for = JobRequest(
+        options=chosen(services, wishes.fps, wishes.operating_point),
+        external_id=wishes.external_id,
+        callback_url=wishes.callback_url,
+        priority=wishes.priority,
+        force=wishes.force,
+        key=idempotency_key,
+    )
+    policy = services.policy
+    with front.receiving():
+        if idempotency_key is None:  # a repeated request is answered even when the queue is full
+            await front.ask(front.desk.check_room)
+        async with received_files(request, policy.max_upload_bytes, policy.max_files, policy.upload_dir) as received:
+            files = [ReceivedFile(file.path, file.sha256, file.size_bytes) for file in received]
+            accepted = await front.ask(lambda: front.desk.submit(files, asked_for))
+    if len(accepted) == 1:
+        response.headers["Location"] = f"/v1/jobs/{accepted[0].job_id}"
+    return AcceptedJobs(jobs=[summary_of(job) for job in accepted])
+
+
+@jobs.get(
+    "",
+    summary="List jobs",
+    responses=documented("invalid_parameter", "internal", "job_store_unavailable"),
+)
+async def list_jobs(
+    front: FrontDesk,
+    state: Annotated[list[JobState] | None, Query(description="Only jobs in one of these states.")] = None,
+    external_id: Annotated[str | None, Query(max_length=256, description="Only jobs of this name.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Jobs of one page.")] = 50,
+    cursor: Annotated[str | None, Query(max_length=32, description="`next_cursor` of the page before.")] = None,
+) -> JobPage:
+    """List jobs, the newest first."""
+    before = _place(cursor)
+    wanted = JobFilter(frozenset(state) if state else None, external_id)
+    found, following = await front.ask(lambda: front.desk.page(wanted, limit, before))
+    return JobPage(jobs=[summary_of(job) for job in found], next_cursor=None if following is None else f"{following:x}")
+
+
+def _place(cursor: str | None) -> int | None:
+    """The place that a cursor stands for; callers are not to know that it is a number."""
+    if cursor is None:
+        return None
+    try:
+        place = int(cursor, 16)
+    except ValueError:
+        place = 0
+    if not 0 < place < 1 << 63:
+        raise InvalidParameter("cursor: it must be the next_cursor of an earlier page")
+    return place
+
+
+@jobs.get(
+    "/{job_id}",
+    summary="Tell of a job",
+    responses=documented("job_not_found", "invalid_parameter", "internal", "job_store_unavailable"),
+)
+async def get_job(front: FrontDesk, job_id: JobId) -> JobDetail:
+    """Say where a job is, and its result once there is one."""
+    return await front.ask(lambda: front.detail(front.desk.get(job_id)))
+
+
+@jobs.delete(
+    "/{job_id}",
+    summary="Cancel a job",
+    status_code=202,
+    responses=documented("job_not_found", "job_ended", "invalid_parameter", "internal", "job_store_unavailable"),
+)
+async def cancel_job(front: FrontDesk, job_id: JobId) -> JobDetail:
+    """End a job that waits at once, and a running one at its next frames (`cancel_requested` is then true)."""
+    return await front.ask(lambda: front.detail(front.desk.cancel(job_id)))
+
+
+@jobs.get(
+    "/{job_id}/report.json",
+    summary="The report of a job",
+    response_model=dict[str, Any],
+    responses=documented("job_not_found", "report_not_ready", "invalid_parameter", "internal", "job_store_unavailable"),
+)
+async def get_report(front: FrontDesk, job_id: JobId) -> Response:
+    """The report alone, as docs/report.schema.json describes it."""
+    document = await front.ask(lambda: front.desk.report(job_id))
+    return Response(document, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+@jobs.get(
+    "/{job_id}/report.html",
+    summary="The report of a job, for people",
+    response_class=HTMLResponse,
+    responses=documented("job_not_found", "report_not_ready", "invalid_parameter", "internal", "job_store_unavailable"),
+)
+async def get_report_page(front: FrontDesk, job_id: JobId) -> Response:
+    """The report as a page in one file, without scripts, that loads nothing."""
+    document = await front.ask(lambda: front.desk.report(job_id))
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY}
+    return HTMLResponse(report_page(json.loads(document)), headers=headers)
+
+
+@jobs.get(
+    "/{job_id}/events",
+    summary="Listen to a job",
+    response_class=StreamingResponse,
+    responses=_STREAM
+    | documented("job_not_found", "invalid_parameter", "internal", "overloaded", "job_store_unavailable"),
+)
+async def listen_to_job(
+    front: FrontDesk,
+    job_id: JobId,
+    last_event_id: Annotated[
+        str | None, Header(max_length=32, description="The last event the caller has heard.")
+    ] = None,
+) -> Response:
+    """Server-Sent Events: `progress` with every change, then `result`, each with the job as `GET` tells it."""
+    known = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else -1
+    job = await front.ask(lambda: front.desk.get(job_id))
+    if job.state in ENDED and job.revision <= known:
+        return Response(status_code=204, headers={"Cache-Control": "no-store"})
+    front.streams.check_room()
+
+    def look() -> tuple[int, JobDetail]:
+        found = front.desk.get(job_id)
+        return found.revision, front.detail(found)
+
+    return StreamingResponse(
+        events_of(look, front.streams, known),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )

@@ -1,0 +1,123 @@
+"""The parts that jobs need, from settings."""
+
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import dfd
+from dfd.errors import ConfigurationError
+from dfd.job import Retry
+from dfd.job_store.sql import SqlJobStore
+from dfd.jobs.crew import Crew
+from dfd.jobs.desk import JobDesk
+from dfd.jobs.policy import JobPolicy
+from dfd.jobs.sweeper import Sweeper
+from dfd.jobs.worker import Analyze, Worker
+from dfd.manifest import ModelManifest
+from dfd.ports import JobQueue, JobStore, ObjectStorage, UsageMeter
+from dfd.queues.embedded import EmbeddedQueue
+from dfd.report import ModelIdentity
+from dfd.settings import Settings
+from dfd.storage.objects import S3Access, folder_storage, s3_storage
+
+_DAY_S: Final = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobParts:
+    """What jobs are made of, the same for the service and for `dfd worker`."""
+
+    store: JobStore
+    storage: ObjectStorage
+    queue: JobQueue
+    policy: JobPolicy
+    clock: Callable[[], float] = time.time
+    meter: UsageMeter | None = None
+
+    def desk(self, manifest: ModelManifest | None) -> JobDesk:
+        """Where callers hand in files; without a model, no file counts as known."""
+        model = None
+        if manifest is not None:
+            model = ModelIdentity(manifest.name, manifest.version, manifest.weights_sha256)
+        return JobDesk(self.store, self.storage, self.queue, model, dfd.__version__, self.policy, self.clock)
+
+    def crew(self, analyze: Analyze, count: int) -> Crew:
+        """So many workers, and a sweeper."""
+        place = f"{socket.gethostname()[:64]}-{secrets.token_hex(4)}"
+        workers = [
+            Worker(f"{place}-{number}", self.store, self.storage, analyze, dfd.__version__, self.policy, self.clock)
+            for number in range(count)
+        ]
+        sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock)
+        return Crew(workers, sweeper, self.queue, self.policy)
+
+
+def build_job_parts(settings: Settings) -> JobParts:
+    """Open the table, whose tables are brought up to date, and the storage.
+
+    Raises:
+        ConfigurationError: a setting of either does not hold.
+        JobStoreUnavailable: the database does not answer.
+    """
+    if settings.database_url is None:
+        _make_private(settings.data_dir)
+    storage = _build_storage(settings)
+    store = SqlJobStore(settings.jobs_url)
+    store.migrate()
+    return JobParts(store, storage, _build_queue(settings), _policy(settings), meter=store.meter())
+
+
+def _build_queue(settings: Settings) -> JobQueue:
+    if settings.job_queue == "embedded" or settings.broker_url is None:
+        return EmbeddedQueue()
+    try:
+        from dfd.queues.celery import CeleryQueue  # noqa: PLC0415 - an extra that most do without
+    except ImportError as error:
+        raise ConfigurationError("JOB_QUEUE=celery needs pip install 'dfd[celery]'") from error
+    return CeleryQueue(settings.broker_url.get_secret_value())
+
+
+def _make_private(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"DATA_DIR: jobs cannot be kept in {folder}: {error.strerror}") from error
+
+
+def _build_storage(settings: Settings) -> ObjectStorage:
+    url = settings.storage_url
+    if url is None or "://" not in url:
+        return folder_storage(settings.data_dir / "files" if url is None else Path(url))
+    return open_bucket(settings, url)
+
+
+def open_bucket(settings: Settings, url: str) -> ObjectStorage:
+    """A bucket at the server, and with the keys, of the settings.
+
+    Raises:
+        ConfigurationError: the address is none.
+    """
+    secret = settings.storage_secret_access_key
+    access = S3Access(
+        endpoint=settings.storage_endpoint,
+        region=settings.storage_region,
+        access_key_id=settings.storage_access_key_id,
+        secret_access_key=secret.get_secret_value() if secret else None,
+    )
+    return s3_storage(url, access)
+
+
+def _policy(settings: Settings) -> JobPolicy:
+    return JobPolicy(
+        max_queued=settings.max_queued_jobs,
+        expiry_s=settings.job_expiry_s,
+        lease_s=settings.job_lease_s,
+        timeout_s=settings.job_timeout_s,
+        retry=Retry(max_attempts=settings.job_max_attempts),
+        retention_s=settings.retention_days * _DAY_S,
+        zero_retention=settings.zero_retention,
+    )

@@ -1,0 +1,50 @@
+"""The parts of the service, from settings."""
+
+from collections.abc import Callable
+from functools import partial
+
+from dfd.api.limits import RequestLimits
+from dfd.api.services import ServicePolicy, Services
+from dfd.backends.tf_serving import model_status
+from dfd.bootstrap import STATUS_TIMEOUT_S, Model, analysis_options, build_parts
+from dfd.bootstrap.jobs import build_job_parts
+from dfd.ports import FaceDetector, UsageMeter, VideoOpener
+from dfd.settings import Settings
+
+
+def build_services(
+    settings: Settings,
+    *,
+    opener: VideoOpener | None = None,
+    detector: FaceDetector | None = None,
+    model: Model | None = None,
+    tf_serving: Callable[[], object | None] | None = None,
+) -> Services:
+    """What the HTTP interface is given; raises as `dfd.bootstrap.build_parts` and `build_job_parts` do."""
+    parts = build_parts(settings, opener=opener, detector=detector, model=model)
+    analyzer = parts.analyzer()
+    job_parts = build_job_parts(settings)
+    timeout_s = min(settings.request_timeout, STATUS_TIMEOUT_S)
+    return Services(
+        analyzer=analyzer,
+        options=analysis_options(settings),
+        backend=parts.backend,
+        manifest=parts.manifest,
+        policy=ServicePolicy(
+            max_upload_bytes=settings.max_upload_mb * 1024 * 1024,
+            max_concurrency=settings.max_concurrency,
+            bearer_token=settings.bearer_token,
+            cors_origins=settings.cors_origins,
+        ),
+        tf_serving=tf_serving or partial(model_status, settings.tf_serving_url, settings.model_name, timeout_s),
+        jobs=job_parts.desk(parts.manifest),
+        crew=job_parts.crew(analyzer.analyze, settings.job_workers),
+        limits=_limits(settings, job_parts.meter),
+    )
+
+
+def _limits(settings: Settings, meter: UsageMeter | None) -> RequestLimits | None:
+    per_minute, per_day = settings.requests_per_minute, settings.requests_per_day
+    if meter is None or (per_minute is None and per_day is None):
+        return None
+    return RequestLimits(meter, per_minute, per_day)

@@ -1,0 +1,140 @@
+"""``dfd jobs``: the table of jobs from the command line."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dfd.bootstrap.jobs import build_job_parts
+from dfd.cli.exits import ExitCode, printable
+from dfd.cli.output import PIPED_WIDTH
+from dfd.job import Job, JobState
+from dfd.jobs.desk import JobDesk
+from dfd.ports import JobFilter
+from dfd.settings import load_settings
+
+
+def list_jobs(states: Sequence[str], external_id: str | None, limit: int, as_json: bool) -> ExitCode:
+    """Write the newest jobs to stdout, as a table or as JSON lines; raises as every command here does.
+
+    Raises:
+        ConfigurationError: the settings do not hold.
+        JobStoreUnavailable: the database does not answer.
+    """
+    wanted = JobFilter(frozenset(map(JobState, states)) or None, external_id)
+    with _desk() as desk:
+        found, _ = desk.page(wanted, limit)
+    if as_json:
+        sys.stdout.writelines(json.dumps(_told(job)) + "\n" for job in found)
+    elif found:
+        sys.stdout.write(_render(found))
+    return ExitCode.DONE
+
+
+def show(job_id: str) -> ExitCode:
+    """Write one job, with its place in the queue and its report, to stdout as JSON.
+
+    Raises:
+        JobNotFound: there is none.
+    """
+    with _desk() as desk:
+        job = desk.get(job_id)
+        report = json.loads(desk.report(job_id)) if job.state is JobState.SUCCEEDED else None
+        told = {**_told(job), "queue_position": desk.queue_position(job), "result": report}
+    sys.stdout.write(json.dumps(told, indent=1) + "\n")
+    return ExitCode.DONE
+
+
+def cancel(job_id: str) -> ExitCode:
+    """End a job, and say where it is then.
+
+    Raises:
+        JobNotFound: there is none.
+        JobEnded: it ended before, in another way.
+    """
+    with _desk() as desk:
+        job = desk.cancel(job_id)
+    sys.stdout.write(f"{job.job_id} {job.state.value if job.ended else 'will be cancelled'}\n")
+    return ExitCode.DONE
+
+
+def retry(job_id: str) -> ExitCode:
+    """Begin an ended job anew, and write the id of the new one.
+
+    Raises:
+        JobNotFound: there is none.
+        JobConflict: it has not ended, or its file is gone.
+        QueueFull, StorageUnavailable: no new job can be accepted now.
+    """
+    with _desk() as desk:
+        sys.stdout.write(f"{desk.again(job_id).job_id}\n")
+    return ExitCode.DONE
+
+
+@contextmanager
+def _desk() -> Iterator[JobDesk]:
+    """The desk, and the table closed behind it."""
+    parts = build_job_parts(load_settings())
+    try:
+        yield parts.desk(None)
+    finally:
+        parts.store.close()
+
+
+def _told(job: Job) -> dict[str, Any]:
+    failure = job.failure
+    return {
+        "id": job.job_id,
+        "state": job.state.value,
+        "external_id": job.external_id,
+        "priority": job.priority,
+        "created_at": _moment(job.created_at_s),
+        "started_at": _moment(job.started_at_s),
+        "finished_at": _moment(job.finished_at_s),
+        "attempts": job.attempts,
+        "worker": job.worker,
+        "cancel_requested": job.cancel_requested,
+        "progress": {"done_frames": job.done_frames, "total_frames": job.total_frames},
+        "error": None if failure is None else {"code": failure.code, "message": failure.message},
+        "verdict": job.verdict,
+        "fake_probability": job.fake_probability,
+        "input_sha256": job.input_sha256,
+        "input_bytes": job.input_bytes,
+        "input_kept": job.input_key is not None,
+        "answered_from": job.answered_from,
+    }
+
+
+def _moment(at_s: float | None) -> str | None:
+    return None if at_s is None else datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
+
+
+def _render(found: Sequence[Job]) -> str:
+    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+    table = Table()
+    for heading in ("id", "state", "created", "attempts", "frames", "verdict", "fake", "external id", "error"):
+        table.add_column(heading, overflow="fold")
+    for job in found:
+        probability = "-" if job.fake_probability is None else f"{job.fake_probability:.3f}"
+        cells = (
+            job.job_id,
+            job.state.value,
+            datetime.fromtimestamp(job.created_at_s, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            str(job.attempts),
+            f"{job.done_frames}/{'?' if job.total_frames is None else job.total_frames}",
+            job.verdict or "-",
+            probability,
+            printable(job.external_id or "-"),
+            job.failure.code if job.failure else "-",
+        )
+        table.add_row(*map(Text, cells))  # a caller's words are no markup
+    with console.capture() as captured:
+        console.print(table)
+    encoding = sys.stdout.encoding
+    return captured.get().encode(encoding, "replace").decode(encoding)

@@ -1,0 +1,87 @@
+"""``dfd jobs`` and the options of its commands."""
+
+# ruff: noqa: PLC0415 - as in `dfd.cli.app`
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from dfd.cli.app import EXIT_CODES_HELP, _debugging, app
+from dfd.cli.exits import guarded
+
+jobs = typer.Typer(help="List, show, cancel or retry jobs.", no_args_is_help=True, epilog=EXIT_CODES_HELP)
+app.add_typer(jobs, name="jobs")
+
+Id = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="The job's id.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object a line.")]
+
+
+class State(StrEnum):
+    """States that --state takes; the same as `dfd.job.JobState`."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+def _run(context: typer.Context, command: Callable[[], int]) -> None:
+    raise typer.Exit(guarded(command, lambda: _debugging(context)))
+
+
+@jobs.command("list")
+def list_jobs(
+    context: typer.Context,
+    state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
+    external_id: Annotated[str | None, typer.Option(metavar="NAME", help="Only jobs of this name.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most jobs listed.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest jobs."""
+
+    def run() -> int:
+        from dfd.cli import jobs as command
+
+        return command.list_jobs([one.value for one in state or ()], external_id, limit, as_json)
+
+    _run(context, run)
+
+
+@jobs.command()
+def show(context: typer.Context, job_id: Id) -> None:
+    """Show one job and its report."""
+
+    def run() -> int:
+        from dfd.cli import jobs as command
+
+        return command.show(job_id)
+
+    _run(context, run)
+
+
+@jobs.command()
+def cancel(context: typer.Context, job_id: Id) -> None:
+    """End a job that waits at once, and a running one soon."""
+
+    def run() -> int:
+        from dfd.cli import jobs as command
+
+        return command.cancel(job_id)
+
+    _run(context, run)
+
+
+@jobs.command()
+def retry(context: typer.Context, job_id: Id) -> None:
+    """Begin an ended job anew, as a new job."""
+
+    def run() -> int:
+        from dfd.cli import jobs as command
+
+        return command.retry(job_id)
+
+    _run(context, run)

@@ -1,0 +1,39 @@
+"""``dfd worker``: works on jobs that a service, or several, have accepted."""
+
+import signal
+import threading
+from types import FrameType
+
+from dfd.bootstrap import build_analyzer
+from dfd.bootstrap.jobs import build_job_parts
+from dfd.cli.exits import ExitCode
+from dfd.settings import load_settings
+from dfd.telemetry import configure_logging
+
+
+def worker(count: int | None, queue: str | None = None) -> int:
+    """Work until told to stop; what is being worked on then goes back to the queue.
+
+    Args:
+        count: jobs worked on at the same time; None for the settings' own, at least 1.
+        queue: what wakes the workers, as `Settings.job_queue` takes it; None for the settings' own.
+
+    Raises:
+        ConfigurationError, ModelError: the settings or the model do not allow it.
+        JobStoreUnavailable: the database does not answer at the start.
+    """
+    settings = load_settings(job_workers=count, job_queue=queue)
+    configure_logging(settings.log_level)
+    analyzer = build_analyzer(settings)
+    crew = build_job_parts(settings).crew(analyzer.analyze, max(1, settings.job_workers))
+    stop = threading.Event()
+
+    def told(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, told)
+    signal.signal(signal.SIGINT, told)
+    crew.start()
+    stop.wait()
+    crew.stop()
+    return ExitCode.DONE

@@ -1,0 +1,189 @@
+"""What is sent, and when it may be sent again: all that the two clients share."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+from urllib.parse import quote
+
+import httpx
+
+from dfd.client.errors import BadAnswer, TryLater, Unreachable, problem_in, retry_after_s
+from dfd.job import JobState
+
+Media = str | os.PathLike[str] | bytes
+"""A file by its path, or its bytes."""
+
+POLL_FIRST_S: Final = 0.2
+POLL_LONGEST_S: Final = 5.0
+
+_NAME: Final = "media"  # the service does not look at the name of a file; neither is it told
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often and how patiently a call is repeated.
+
+    Attributes:
+        attempts: calls in all, at least 1.
+        first_delay_s: wait before the second where the service does not say; doubled for each further one.
+        longest_delay_s: the most it grows to. A service that wants more patience (``Retry-After``) is not waited for.
+    """
+
+    attempts: int = 4
+    first_delay_s: float = 0.5
+    longest_delay_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.first_delay_s < 0 or self.longest_delay_s < 0:
+            raise ValueError(f"a call needs an attempt, and delays are not negative, got {self}")
+
+    def delay_s(self, attempt: int, said_s: float | None = None) -> float | None:
+        """Wait after so many attempts, None where there is to be no other."""
+        if attempt >= self.attempts or (said_s is not None and said_s > self.longest_delay_s):
+            return None
+        grown_s = min(self.longest_delay_s, self.first_delay_s * 2.0 ** min(attempt - 1, 30))
+        return grown_s if said_s is None else max(said_s, grown_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request.
+
+    Attributes:
+        method: of HTTP.
+        path: below the service's address.
+        params: of the query; None leaves one out.
+        headers: beside those of the client.
+        media: the files, each in a part named ``file``.
+        repeatable: whether sending it twice does no harm, also when the first may have arrived.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media: Sequence[Media] = ()
+    repeatable: bool = True
+
+    @contextmanager
+    def sendable(self) -> Iterator[dict[str, Any]]:
+        """The arguments of httpx's ``request``, with every file open for as long as the block lasts.
+
+        Raises:
+            OSError: a file cannot be opened.
+        """
+        params = {name: value for name, value in self.params.items() if value is not None}
+        with ExitStack() as stack:
+            files = [("file", (_NAME, _opened(media, stack))) for media in self.media]
+            yield {
+                "method": self.method,
+                "url": self.path,
+                "params": params,
+                "headers": dict(self.headers),
+                "files": files or None,
+            }
+
+
+def _opened(media: Media, stack: ExitStack) -> bytes | BinaryIO:
+    return media if isinstance(media, bytes) else stack.enter_context(Path(media).open("rb"))
+
+
+def pause_after(call: Call, retries: Retries, attempt: int, outcome: httpx.Response | httpx.TransportError) -> float:
+    """How long to wait before a call is repeated.
+
+    A request that never arrived may always be repeated, and so may one that was refused for the moment; one whose
+    answer was lost only where that does no harm.
+
+    Args:
+        call: what was sent.
+        retries: the caller's patience.
+        attempt: how often it has been sent, from 1.
+        outcome: a response of status 400 or above which has been read, or why there is none.
+
+    Returns:
+        seconds.
+
+    Raises:
+        ProblemError, Unreachable: it is not to be repeated.
+    """
+    if isinstance(outcome, httpx.Response):
+        error = problem_in(outcome)
+        again = isinstance(error, TryLater)
+        delay_s = retries.delay_s(attempt, retry_after_s(outcome)) if again else None
+        if delay_s is None:
+            raise error
+        return delay_s
+    never_arrived = isinstance(outcome, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    delay_s = retries.delay_s(attempt) if call.repeatable or never_arrived else None
+    if delay_s is None:
+        reason = str(outcome) or type(outcome).__name__
+        raise Unreachable(f"the service does not answer: {reason}") from outcome
+    return delay_s
+
+
+def json_of(response: httpx.Response) -> Any:
+    """The JSON of an answer.
+
+    Raises:
+        BadAnswer: there is none.
+    """
+    try:
+        return response.json()
+    except ValueError as error:
+        raise BadAnswer("what answers at this address is not DFD: no JSON came") from error
+
+
+# --- the requests -----------------------------------------------------------------------------------------------------
+
+
+def predict(media: Media, fps: float | None, operating_point: str | None) -> Call:
+    """Analyse now; not repeated once it may have arrived, because an analysis is dear."""
+    params = {"fps": fps, "operating_point": operating_point}
+    return Call("POST", "/predict", params, media=[media], repeatable=False)
+
+
+def submit(media: Sequence[Media], wishes: Mapping[str, Any], key: str | None) -> Call:
+    """Ask for jobs; a key makes it repeatable, so there always is one."""
+    if not media:
+        raise ValueError("there is no file to submit")
+    given = {name: value for name, value in wishes.items() if value not in (None, False)}
+    headers = {"Idempotency-Key": key or secrets.token_hex(16)}
+    return Call("POST", "/v1/jobs", given, headers, media)
+
+
+def listing(state: Sequence[JobState], external_id: str | None, limit: int | None, cursor: str | None) -> Call:
+    """One page of jobs."""
+    params = {"state": [JobState(one).value for one in state] or None, "external_id": external_id, "limit": limit}
+    return Call("GET", "/v1/jobs", params | {"cursor": cursor})
+
+
+def of_job(method: str, job_id: str, suffix: str = "", headers: Mapping[str, str] | None = None) -> Call:
+    """Something with one job."""
+    return Call(method, f"/v1/jobs/{quote(job_id, safe='')}{suffix}", headers=headers or {})
+
+
+def listening(job_id: str, last: int | None) -> Call:
+    """Listen to a job, from behind the last event that was heard."""
+    headers = {"Accept": "text/event-stream"} | ({} if last is None else {"Last-Event-ID": str(last)})
+    return of_job("GET", job_id, "/events", headers)
+
+
+def headers_of(token: str | None) -> dict[str, str]:
+    """The headers of every request."""
+    return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+
+def polls() -> Callable[[], float]:
+    """Seconds to wait between two looks at a job: short at first, longer the longer it takes."""
+    pause_s = POLL_FIRST_S
+
+    def following() -> float:
+        nonlocal pause_s
+        now_s, pause_s = pause_s, min(POLL_LONGEST_S, pause_s * 1.5)
+        return now_s
+
+    return following

@@ -1,0 +1,110 @@
+"""Connections and transactions, the same on SQLite and PostgreSQL, and one error for a database that is away."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ResourceClosedError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from dfd.errors import ConfigurationError, JobStoreUnavailable
+
+BUSY_LIMIT_S = 10
+"""How long a statement waits for another process's lock on SQLite, or for a connection."""
+
+_WRITES = "dfd_writes"
+
+
+class Database:
+    """An engine, and two kinds of transactions. Safe to use from several threads."""
+
+    def __init__(self, url: str) -> None:
+        """Connect when first asked to.
+
+        Args:
+            url: ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+
+        Raises:
+            ConfigurationError: the address is none, or its driver is not installed.
+        """
+        parsed = _checked(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {"pool_timeout": BUSY_LIMIT_S, "hide_parameters": True}
+        if self.is_sqlite:
+            if parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            options["connect_args"] = {"timeout": BUSY_LIMIT_S, "check_same_thread": False}
+        else:
+            options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": BUSY_LIMIT_S}}
+        try:
+            self.engine = create_engine(parsed, **options)
+        except ModuleNotFoundError as error:
+            raise ConfigurationError("DATABASE_URL names PostgreSQL: pip install 'dfd[postgres]'") from error
+        if self.is_sqlite:
+            _prepare_sqlite(self.engine)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that changes nothing, and waits for nobody who does.
+
+        Raises:
+            JobStoreUnavailable: the database does not answer.
+        """
+        with _told_apart(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that may change something; on SQLite the only one of its kind from its beginning.
+
+        Raises:
+            JobStoreUnavailable: the database does not answer, or somebody holds its lock for too long.
+        """
+        with _told_apart(), self.engine.connect() as connection:
+            connection = connection.execution_options(**{_WRITES: True})  # noqa: PLW2901 - the same one, marked
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self.engine.dispose()
+
+
+def _checked(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is not None and parsed.drivername in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed is not None and parsed.drivername in ("sqlite", "postgresql+psycopg"):
+        return parsed
+    raise ConfigurationError("DATABASE_URL must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where they are told to, and not at the first write
+        for pragma in ("foreign_keys=ON", "synchronous=FULL"):  # what was accepted outlives a power cut
+            connection.execute(f"PRAGMA {pragma}")
+        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            connection.execute("PRAGMA journal_mode=WAL")  # readers and the writer do not wait for each other
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """A database that is away is no bug of ours."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError, ResourceClosedError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+        raise JobStoreUnavailable(f"the table of jobs does not answer: {reason}") from error

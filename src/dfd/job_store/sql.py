@@ -1,0 +1,167 @@
+"""`JobStore` on SQLAlchemy: the same statements for SQLite and PostgreSQL.
+
+Where a transaction will write, SQLite's begins with its write lock, and PostgreSQL locks the row it reads (``FOR
+UPDATE``, which SQLite's dialect leaves out); a claim passes over rows that others hold (``SKIP LOCKED``).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from dfd.job import Job, JobState
+from dfd.job_store.database import Database
+from dfd.job_store.migrating import migrate
+from dfd.job_store.rows import to_job, to_row
+from dfd.job_store.schema import JOBS, REPORTS
+from dfd.job_store.usage import SqlUsageMeter
+from dfd.ports import JobFilter, JobStore, Transition
+
+_QUEUED = JOBS.c.state == JobState.QUEUED.value
+
+
+class SqlJobStore(JobStore):
+    """The table of jobs in an SQL database."""
+
+    def __init__(self, url: str) -> None:
+        """Use the database at `url` (see `dfd.job_store.database.Database`), whose tables `migrate` makes.
+
+        Raises:
+            ConfigurationError: the address cannot be used.
+        """
+        self._database = Database(url)
+
+    def migrate(self) -> None:
+        """Bring the tables to this version; see `dfd.job_store.migrating.migrate`."""
+        migrate(self._database)
+
+    def meter(self) -> SqlUsageMeter:
+        """A meter in the same database."""
+        return SqlUsageMeter(self._database)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._database.close()
+
+    def add(self, jobs: Sequence[Job], reports: Mapping[str, str] | None = None) -> list[Job]:
+        if not jobs:
+            return []
+        try:
+            with self._database.writing() as connection:
+                return [_insert(connection, job, (reports or {}).get(job.job_id)) for job in jobs]
+        except IntegrityError:  # the key came before; a job's own name is too long to come twice
+            submission = jobs[0].submission
+            known = self.of_submission(submission.key) if submission is not None else []
+            if not known:
+                raise
+            return known
+
+    def get(self, job_id: str) -> Job | None:
+        return self._first(select(JOBS).where(JOBS.c.job_id == job_id))
+
+    def of_submission(self, key: str) -> list[Job]:
+        return self._all(select(JOBS).where(JOBS.c.submission_key == key).order_by(JOBS.c.submission_position))
+
+    def page(self, wanted: JobFilter, limit: int, before: int | None = None) -> list[Job]:
+        query = select(JOBS).order_by(JOBS.c.sequence.desc()).limit(limit)
+        if wanted.states is not None:
+            query = query.where(JOBS.c.state.in_(sorted(wanted.states)))
+        if wanted.external_id is not None:
+            query = query.where(JOBS.c.external_id == wanted.external_id)
+        if before is not None:
+            query = query.where(JOBS.c.sequence < before)
+        return self._all(query)
+
+    def waiting(self, most: int) -> int:
+        some = select(JOBS.c.sequence).where(_QUEUED).limit(most).subquery()
+        return self._count(select(func.count()).select_from(some))
+
+    def ahead_of(self, job: Job) -> int:
+        earlier = and_(JOBS.c.priority == job.priority, JOBS.c.sequence < job.sequence)
+        return self._count(select(func.count()).where(_QUEUED, or_(JOBS.c.priority > job.priority, earlier)))
+
+    def claim(self, transition: Transition, now_s: float) -> Job | None:
+        next_one = (
+            select(JOBS)
+            .where(_QUEUED, JOBS.c.not_before_s <= now_s, _not_expired(now_s))
+            .order_by(JOBS.c.priority.desc(), JOBS.c.sequence)
+            .limit(1)
+        )
+        if self._first(next_one) is None:  # an idle worker takes no write lock
+            return None
+        with self._database.writing() as connection:
+            return _change(connection, next_one.with_for_update(skip_locked=True), transition, None)
+
+    def change(self, job_id: str, transition: Transition, report: str | None = None) -> Job | None:
+        this_one = select(JOBS).where(JOBS.c.job_id == job_id).with_for_update()
+        with self._database.writing() as connection:
+            return _change(connection, this_one, transition, report)
+
+    def report(self, job_id: str) -> str | None:
+        with self._database.reading() as connection:
+            query = select(REPORTS.c.document).where(REPORTS.c.job_id == job_id)
+            document: str | None = connection.execute(query).scalar_one_or_none()
+            return document
+
+    def answered(self, result_key: str) -> Job | None:
+        query = select(JOBS).where(JOBS.c.result_key == result_key).order_by(JOBS.c.sequence.desc()).limit(1)
+        return self._first(query)
+
+    def to_sweep(self, now_s: float, limit: int) -> list[Job]:
+        lost = self._all(select(JOBS).where(JOBS.c.lease_expires_at_s <= now_s).limit(limit))
+        overdue = self._all(select(JOBS).where(_QUEUED, JOBS.c.expires_at_s <= now_s).limit(limit))
+        return [*lost, *overdue][:limit]
+
+    def with_input(self, ended_before_s: float, limit: int) -> list[Job]:
+        kept = and_(JOBS.c.finished_at_s <= ended_before_s, JOBS.c.input_key.is_not(None))
+        return self._all(select(JOBS).where(kept).order_by(JOBS.c.finished_at_s).limit(limit))
+
+    def remove_ended(self, ended_before_s: float, limit: int) -> int:
+        gone = and_(JOBS.c.finished_at_s <= ended_before_s, JOBS.c.input_key.is_(None))
+        with self._database.writing() as connection:
+            job_ids = connection.execute(select(JOBS.c.job_id).where(gone).limit(limit)).scalars().all()
+            connection.execute(delete(REPORTS).where(REPORTS.c.job_id.in_(job_ids)))
+            connection.execute(delete(JOBS).where(JOBS.c.job_id.in_(job_ids)))
+        return len(job_ids)
+
+    def _all(self, query: Select[*tuple[object, ...]]) -> list[Job]:
+        with self._database.reading() as connection:
+            return [to_job(row) for row in connection.execute(query).mappings()]
+
+    def _first(self, query: Select[*tuple[object, ...]]) -> Job | None:
+        with self._database.reading() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else to_job(row)
+
+    def _count(self, query: Select[int]) -> int:
+        with self._database.reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
+
+def _not_expired(now_s: float) -> ColumnElement[bool]:
+    return or_(JOBS.c.expires_at_s.is_(None), JOBS.c.expires_at_s > now_s)
+
+
+def _insert(connection: Connection, job: Job, report: str | None) -> Job:
+    sequence = connection.execute(insert(JOBS).values(to_row(job)).returning(JOBS.c.sequence)).scalar_one()
+    if report is not None:
+        connection.execute(insert(REPORTS).values(job_id=job.job_id, document=report))
+    return replace(job, sequence=sequence)
+
+
+def _change(
+    connection: Connection, locked: Select[*tuple[object, ...]], transition: Transition, report: str | None
+) -> Job | None:
+    """Apply a transition to the one row that a query locks."""
+    row = connection.execute(locked).mappings().first()
+    job = None if row is None else to_job(row)
+    changed = None if job is None else transition(job)
+    if job is None or changed is None:
+        return None
+    before, after = to_row(job), to_row(changed)
+    values = {name: value for name, value in after.items() if value != before[name]}
+    connection.execute(update(JOBS).where(JOBS.c.sequence == job.sequence).values(values))
+    if report is not None and changed.state is JobState.SUCCEEDED and not job.ended:
+        connection.execute(insert(REPORTS).values(job_id=job.job_id, document=report))
+    return changed

@@ -1,0 +1,293 @@
+"""Accepting jobs, telling of them, and cancelling them."""
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dfd.errors import (
+    IdempotencyConflict,
+    InvalidParameter,
+    JobConflict,
+    JobEnded,
+    JobNotFound,
+    QueueFull,
+    ReportNotReady,
+    Unavailable,
+)
+from dfd.job import Job, JobState, Submission
+from dfd.jobs.options import fingerprint, options_to_dict, result_key
+from dfd.jobs.policy import JobPolicy
+from dfd.pipeline import AnalysisOptions
+from dfd.ports import JobFilter, JobQueue, JobStore, ObjectStorage
+from dfd.report import ModelIdentity
+
+_LOG = logging.getLogger(__name__)
+
+UPLOADS = "uploads/"
+"""Prefix of the files of jobs in the storage; what follows is the job's name."""
+
+LOWEST_PRIORITY, HIGHEST_PRIORITY = -100, 100
+
+MOST_LISTED = 200
+"""Jobs of one page at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """A file that came with a request: where it lies for now, its SHA-256 in lower-case hex, and its size."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What the caller asks for beside the files.
+
+    Attributes:
+        options: of the analyses.
+        external_id: the caller's own name for the jobs, at most 256 characters.
+        callback_url: where to tell of the end.
+        priority: higher goes first.
+        force: analyse also what has been analysed before.
+        key: the request's ``Idempotency-Key``, at most 256 characters.
+    """
+
+    options: AnalysisOptions
+    external_id: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
+    priority: int = 0
+    force: bool = False
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        if not LOWEST_PRIORITY <= self.priority <= HIGHEST_PRIORITY:
+            raise InvalidParameter(f"priority must be from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}")
+
+
+class JobDesk:
+    """Where callers hand in files and ask for jobs. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        storage: ObjectStorage,
+        queue: JobQueue,
+        model: ModelIdentity | None,
+        software: str,
+        policy: JobPolicy,
+        clock: Callable[[], float],
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            store: the table of jobs.
+            storage: keeps the files.
+            queue: wakes workers.
+            model: that answers now; tells which reports still hold. None knows of none: every file is analysed.
+            software: version of DFD; likewise.
+            policy: limits and times.
+            clock: seconds since the epoch.
+        """
+        self._store = store
+        self._storage = storage
+        self._queue = queue
+        self._model = model
+        self._software = software
+        self._policy = policy
+        self._clock = clock
+
+    def check_room(self, count: int = 1) -> None:
+        """Refuse early what there is no room for.
+
+        Raises:
+            QueueFull: so many more jobs may not wait.
+            JobStoreUnavailable: the table does not answer.
+        """
+        if self._store.waiting(self._policy.max_queued) + count > self._policy.max_queued:
+            raise QueueFull(f"{self._policy.max_queued} jobs may wait", self._policy.retry_after_s)
+
+    def submit(self, files: Sequence[ReceivedFile], request: JobRequest) -> list[Job]:
+        """Accept one job for each file, all or none.
+
+        A file whose report is known ends at once, unless the request forces an analysis. A request whose key came
+        before, with the same content, is answered with the jobs of the first.
+
+        Raises:
+            IdempotencyConflict: the key came before with other content.
+            QueueFull: there is no room for them.
+            StorageFull, StorageUnavailable, JobStoreUnavailable: nothing was accepted, and no file is left behind.
+        """
+        options = options_to_dict(request.options)
+        asked_for = _fingerprint(files, request, options)
+        if request.key is not None and (known := self._store.of_submission(request.key)):
+            return _same(known, asked_for)
+        self.check_room(len(files))
+        jobs: list[Job] = []
+        reports: dict[str, str] = {}
+        for position, file in enumerate(files):
+            submission = None if request.key is None else Submission(request.key, asked_for, position)
+            job, report = self._known_or_new(self._new(file, request, options, submission), request.force)
+            jobs.append(job)
+            if report is not None:
+                reports[job.job_id] = report
+        added = self._stored(jobs, files, reports)
+        self._queue.announce([job.job_id for job in added if not job.ended])
+        return _same(added, asked_for) if request.key is not None else added
+
+    def get(self, job_id: str) -> Job:
+        """One job.
+
+        Raises:
+            JobNotFound: there is none of this name.
+        """
+        job = self._store.get(job_id)
+        if job is None:
+            raise JobNotFound(f"there is no job {job_id!r}, or it is no longer kept")
+        return job
+
+    def queue_position(self, job: Job) -> int | None:
+        """Place in the queue, 1 for the next; None for a job that does not wait."""
+        return self._store.ahead_of(job) + 1 if job.state is JobState.QUEUED else None
+
+    def page(self, wanted: JobFilter, limit: int, before: int | None = None) -> tuple[list[Job], int | None]:
+        """The newest jobs, and where the next page begins; None when there is none."""
+        found = self._store.page(wanted, limit + 1, before)
+        return found[:limit], found[limit - 1].sequence if len(found) > limit else None
+
+    def report(self, job_id: str) -> str:
+        """The report as JSON text.
+
+        Raises:
+            JobNotFound: there is no such job.
+            ReportNotReady: it has no report, or none yet.
+        """
+        job = self.get(job_id)
+        document = self._store.report(job_id) if job.state is JobState.SUCCEEDED else None
+        if document is None:
+            raise ReportNotReady(f"the job has no report: it is {job.state.value}")
+        return document
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job that waits; have a running one ended soon. Asking again changes nothing.
+
+        Raises:
+            JobNotFound: there is no such job.
+            JobEnded: it ended before, in another way.
+        """
+        changed = self._store.change(job_id, lambda job: job.cancelled(self._clock()))
+        job = changed or self.get(job_id)
+        if job.ended and job.state is not JobState.CANCELLED:
+            raise JobEnded(f"the job has {job.state.value}")
+        return job
+
+    def again(self, job_id: str) -> Job:
+        """Begin an ended job anew, as a new job with a copy of its file: an end stays an end.
+
+        Raises:
+            JobNotFound: there is no such job.
+            JobConflict: it has not ended, or its file is no longer kept.
+            QueueFull: there is no room for it.
+            StorageFull, StorageUnavailable, JobStoreUnavailable: nothing was accepted, and no file is left behind.
+        """
+        job = self.get(job_id)
+        if not job.ended:
+            raise JobConflict(f"the job is still {job.state.value}")
+        if job.input_key is None:
+            raise JobConflict("the file of the job is no longer kept")
+        self.check_room()
+        name = secrets.token_hex(16)
+        key = UPLOADS + name
+        new = job.begun_anew(name, key, self._clock(), self._policy.expiry_s)
+        added: list[Job] = []
+        try:
+            with self._storage.local_file(job.input_key) as path:  # a storage cannot be read while it writes
+                self._storage.put(key, path)
+            added = self._store.add([new])
+        finally:
+            if not added:
+                self._drop(key)
+        self._queue.announce([new.job_id])
+        return added[0]
+
+    def _new(
+        self, file: ReceivedFile, request: JobRequest, options: Mapping[str, Any], submission: Submission | None
+    ) -> Job:
+        now_s, job_id = self._clock(), secrets.token_hex(16)
+        expiry_s = self._policy.expiry_s
+        return Job(
+            job_id=job_id,
+            state=JobState.QUEUED,
+            created_at_s=now_s,
+            options=options,
+            input_sha256=file.sha256,
+            input_bytes=file.size_bytes,
+            input_key=UPLOADS + job_id,
+            priority=request.priority,
+            external_id=request.external_id,
+            callback_url=request.callback_url,
+            submission=submission,
+            expires_at_s=None if expiry_s is None else now_s + expiry_s,
+        )
+
+    def _known_or_new(self, job: Job, force: bool) -> tuple[Job, str | None]:
+        """The job as it is, or ended with the report that answered the same question before."""
+        if force or self._model is None:
+            return job, None
+        known = self._store.answered(result_key(job.input_sha256, self._model, job.options, self._software))
+        report = None if known is None else self._store.report(known.job_id)
+        if known is None or report is None:
+            return job, None
+        return job.answered_by(known), report
+
+    def _stored(self, jobs: Sequence[Job], files: Sequence[ReceivedFile], reports: Mapping[str, str]) -> list[Job]:
+        """Put the files away, then write the rows: a job never lacks its file, and a file never outlives a failure."""
+        put: list[str] = []
+        added: list[Job] = []
+        try:
+            for job, file in zip(jobs, files, strict=True):
+                if job.input_key is not None:
+                    self._storage.put(job.input_key, file.path)
+                    put.append(job.input_key)
+            added = self._store.add(jobs, reports)
+        finally:
+            kept = {job.input_key for job in added}
+            for key in put:
+                if key not in kept:
+                    self._drop(key)
+        return added
+
+    def _drop(self, key: str) -> None:
+        try:
+            self._storage.delete(key)
+        except Unavailable as error:  # the sweeper will find it
+            _LOG.warning("a file without a job is left for the sweeper: %s", error)
+
+
+def _fingerprint(files: Sequence[ReceivedFile], request: JobRequest, options: Mapping[str, Any]) -> str:
+    """Of all that a request asks for."""
+    return fingerprint(
+        {
+            "files": [file.sha256 for file in files],
+            "options": options,
+            "external_id": request.external_id,
+            "callback_url": request.callback_url,
+            "priority": request.priority,
+            "force": request.force,
+        }
+    )
+
+
+def _same(jobs: list[Job], asked_for: str) -> list[Job]:
+    """The jobs of a key, if they are what is asked for now.
+
+    Raises:
+        IdempotencyConflict: they are something else.
+    """
+    if any(job.submission is None or job.submission.fingerprint != asked_for for job in jobs):
+        raise IdempotencyConflict("this Idempotency-Key came before, with another request")
+    return jobs

@@ -1,0 +1,1 @@
+"""Ways to wake workers; none of them holds a job."""

