@@ -18,7 +18,7 @@ from dfd.bootstrap import (
     build_parts,
 )
 from dfd.bootstrap.service import build_services
-from dfd.cli.app import Detector
+from dfd.cli.options import Detector
 from dfd.errors import ConfigurationError, ModelNotFound
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.faces.haar import HaarDetector

@@ -83,7 +83,7 @@ class UnexpectedErrors:
 
         try:
             await self._app(scope, receive, noted_send)
-        except Exception:
+        except Exception:  # the edge of the service: a bug gets a stack trace in the log, the caller no detail of it
             if scope["type"] != "http" or answering:  # too late for another answer: the server cuts the connection
                 raise
             _LOG.exception("unexpected error")

@@ -2,8 +2,6 @@
 
 # ruff: noqa: PLC0415 - so that `dfd --help` needs neither numpy nor any runtime
 
-import math
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +10,7 @@ import typer
 
 from dfd import __version__
 from dfd.cli.exits import guarded
+from dfd.cli.options import FaceDetector, Fps, MaxFrames, Model, Point, Threshold, name_and_version
 from dfd.errors import ConfigurationError
 
 EXIT_CODES_HELP = """\b
@@ -53,13 +52,6 @@ class Robustness(StrEnum):
     FULL = "full"
 
 
-class Detector(StrEnum):
-    """Face detectors; the same as `Settings.face_detector` takes."""
-
-    BLAZEFACE = "blazeface"
-    HAAR = "haar"
-
-
 class Queue(StrEnum):
     """What wakes workers; the same as `Settings.job_queue` takes."""
 
@@ -99,35 +91,6 @@ def _debugging(context: typer.Context) -> bool:
         return False
 
 
-def _frames_a_second(value: float | None) -> float | None:
-    if value is not None and not (math.isfinite(value) and 0 < value <= 120):
-        raise typer.BadParameter("it must be above 0 and at most 120")
-    return value
-
-
-def _probability(value: float | None) -> float | None:
-    if value is not None and not 0 < value < 1:
-        raise typer.BadParameter("it must be between 0 and 1")
-    return value
-
-
-def _point(value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(r"[a-z][a-z0-9_]*", value):
-        raise typer.BadParameter("it must be the name of an operating point, as low_false_alarm")
-    return value
-
-
-def _model(value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*([:/][1-9][0-9]*)?", value):
-        raise typer.BadParameter("it must be NAME, NAME:VERSION or NAME/VERSION")
-    return value
-
-
-def _name_and_version(model: str | None) -> tuple[str | None, str | None]:
-    name, _, version = (model or "").replace("/", ":").partition(":")
-    return name or None, version or None
-
-
 @app.command(epilog=EXIT_CODES_HELP)
 def predict(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads them
     context: typer.Context,
@@ -135,21 +98,12 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
         list[str],
         typer.Argument(metavar="PATH", show_default=False, help="Videos, images, folders or patterns."),
     ],
-    fps: Annotated[
-        float | None, typer.Option(callback=_frames_a_second, help="Frames sampled for each second of video.")
-    ] = None,
-    max_frames: Annotated[int | None, typer.Option(min=1, max=100_000, help="Most frames sampled of a video.")] = None,
-    threshold: Annotated[
-        float | None, typer.Option(callback=_probability, help="Probability from which a video is called fake.")
-    ] = None,
-    operating_point: Annotated[
-        str | None,
-        typer.Option(callback=_point, metavar="NAME", help="Threshold of the model by name, as low_false_alarm."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(callback=_model, metavar="NAME[:VERSION]", help="Model; the newest when unversioned.")
-    ] = None,
-    detector: Annotated[Detector | None, typer.Option(help="Face detector.")] = None,
+    fps: Fps = None,
+    max_frames: MaxFrames = None,
+    threshold: Threshold = None,
+    operating_point: Point = None,
+    model: Model = None,
+    detector: FaceDetector = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Write one JSON object a line and nothing else.")] = False,
     fail_on: Annotated[
         list[FailOn] | None, typer.Option(help="Leave with exit code 1 on this verdict; may be repeated.")
@@ -160,7 +114,7 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
     def run() -> int:
         from dfd.cli import predict as command
 
-        name, version = _name_and_version(model)
+        name, version = name_and_version(model)
         request = command.Request(
             paths=paths,
             debug=lambda: _debugging(context),
@@ -193,21 +147,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer read
     group: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Videos with the same value here are drawn together.")
     ] = None,
-    fps: Annotated[
-        float | None, typer.Option(callback=_frames_a_second, help="Frames sampled for each second of video.")
-    ] = None,
-    max_frames: Annotated[int | None, typer.Option(min=1, max=100_000, help="Most frames sampled of a video.")] = None,
-    threshold: Annotated[
-        float | None, typer.Option(callback=_probability, help="Probability from which a video is called fake.")
-    ] = None,
-    operating_point: Annotated[
-        str | None,
-        typer.Option(callback=_point, metavar="NAME", help="Threshold of the model by name, as low_false_alarm."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(callback=_model, metavar="NAME[:VERSION]", help="Model; the newest when unversioned.")
-    ] = None,
-    detector: Annotated[Detector | None, typer.Option(help="Face detector.")] = None,
+    fps: Fps = None,
+    max_frames: MaxFrames = None,
+    threshold: Threshold = None,
+    operating_point: Point = None,
+    model: Model = None,
+    detector: FaceDetector = None,
     robustness: Annotated[
         Robustness, typer.Option(help="Judge spoilt videos too: 8 conditions, or some 50.")
     ] = Robustness.NONE,
@@ -224,7 +169,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer read
     def run() -> int:
         from dfd.cli import evaluate as command
 
-        name, version = _name_and_version(model)
+        name, version = name_and_version(model)
         request = command.Request(
             manifest=manifest,
             out=out,

@@ -7,19 +7,9 @@ from typing import Annotated
 
 import typer
 
-from dfd.cli.app import (
-    EXIT_CODES_HELP,
-    Detector,
-    FailOn,
-    _debugging,
-    _frames_a_second,
-    _model,
-    _name_and_version,
-    _point,
-    _probability,
-    app,
-)
+from dfd.cli.app import EXIT_CODES_HELP, FailOn, _debugging, app
 from dfd.cli.exits import guarded
+from dfd.cli.options import FaceDetector, Fps, MaxFrames, Model, Point, Threshold, name_and_version
 
 
 @app.command(epilog=EXIT_CODES_HELP)
@@ -30,21 +20,12 @@ def batch(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads t
         typer.Argument(metavar="SOURCE", show_default=False, help="Files, folders, patterns, or s3://BUCKET/PREFIX."),
     ],
     out: Annotated[Path, typer.Option(show_default=False, help="Table: a .csv, .jsonl or .parquet file.")],
-    fps: Annotated[
-        float | None, typer.Option(callback=_frames_a_second, help="Frames sampled for each second of video.")
-    ] = None,
-    max_frames: Annotated[int | None, typer.Option(min=1, max=100_000, help="Most frames sampled of a video.")] = None,
-    threshold: Annotated[
-        float | None, typer.Option(callback=_probability, help="Probability from which a video is called fake.")
-    ] = None,
-    operating_point: Annotated[
-        str | None,
-        typer.Option(callback=_point, metavar="NAME", help="Threshold of the model by name, as low_false_alarm."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(callback=_model, metavar="NAME[:VERSION]", help="Model; the newest when unversioned.")
-    ] = None,
-    detector: Annotated[Detector | None, typer.Option(help="Face detector.")] = None,
+    fps: Fps = None,
+    max_frames: MaxFrames = None,
+    threshold: Threshold = None,
+    operating_point: Point = None,
+    model: Model = None,
+    detector: FaceDetector = None,
     fail_on: Annotated[
         list[FailOn] | None, typer.Option(help="Leave with exit code 1 on this verdict; may be repeated.")
     ] = None,
@@ -55,7 +36,7 @@ def batch(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads t
         from dfd.cli import batch as command
         from dfd.cli.choices import chosen_settings
 
-        name, version = _name_and_version(model)
+        name, version = name_and_version(model)
         return command.batch(
             command.Request(
                 sources=sources,
