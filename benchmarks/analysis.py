@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.clip import COLD_START, FOUR_K, FULL_HD, TEN_MINUTES, ClipSpec, bitrate_mbps, make_clip
 
-from dfd.settings import available_cpus
+from dfd.processors import available_cpus
 
 ROOT = Path(__file__).resolve().parents[1]
 TURN = ("analysis", "decode", "naive")

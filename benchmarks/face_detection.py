@@ -36,7 +36,7 @@ import numpy as np
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.faces.haar import HaarDetector
 from dfd.ports import FaceDetector
-from dfd.settings import available_cpus
+from dfd.processors import available_cpus
 from dfd.types import BoundingBox, ImageU8
 
 MIN_IOU = 0.25

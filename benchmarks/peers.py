@@ -38,8 +38,9 @@ from dfd.evaluation.samples import Sample, SampleList, read_samples
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Analyzer
+from dfd.processors import available_cpus
 from dfd.registry.directory import DirectoryRegistry
-from dfd.settings import available_cpus, default_models_dir
+from dfd.settings import default_models_dir
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
 

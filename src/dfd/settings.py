@@ -4,8 +4,6 @@ Every name is written in capitals in the environment: ``MAX_FRAMES`` sets `Setti
 as unset. ``docs/settings.md`` lists them all.
 """
 
-import math
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -16,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dfd.errors import ConfigurationError
+from dfd.processors import available_cpus
 
 MIN_SECRET_LENGTH = 8
 
@@ -46,30 +45,6 @@ _KEEP_TO_ITSELF = frozenset(
 def default_models_dir() -> Path:
     """The models that came with this copy of DFD: inside an installed package, else the source tree's ``models``."""
     return _PACKAGED_MODELS if _PACKAGED_MODELS.is_dir() else _CHECKOUT_MODELS
-
-
-def available_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """CPUs this process may use, at least 1: those it may be scheduled on, cut to the container's quota.
-
-    Args:
-        cgroup: where the kernel shows this process's control group (version 2, or version 1 with its ``cpu`` folder).
-    """
-    scheduled = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(scheduled, math.ceil(_cgroup_quota(cgroup))))
-
-
-def _cgroup_quota(cgroup: Path) -> float:
-    """CPU time a second that the control group grants, in CPUs; as many as there can be when it sets no limit."""
-    version_1 = cgroup / "cpu"
-    sources = ((cgroup / "cpu.max",), (version_1 / "cpu.cfs_quota_us", version_1 / "cpu.cfs_period_us"))
-    for files in sources:
-        try:
-            quota, period = " ".join(file.read_text(encoding="ascii") for file in files).split()
-            if int(quota) > 0:
-                return int(quota) / int(period)
-        except (OSError, ValueError):  # no such file here, or "max": no limit
-            continue
-    return 1 << 16
 
 
 def _http_url(value: str) -> str:

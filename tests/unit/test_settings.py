@@ -10,7 +10,8 @@ from pydantic_core import PydanticUndefined
 
 from dfd import settings as module
 from dfd.errors import ConfigurationError
-from dfd.settings import Settings, available_cpus, default_models_dir, load_settings
+from dfd.processors import available_cpus
+from dfd.settings import Settings, default_models_dir, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "correct-horse-battery"

@@ -24,7 +24,8 @@ from dfd.cli.exits import ExitCode, printable
 from dfd.cli.output import PIPED_WIDTH
 from dfd.errors import DfdError
 from dfd.preprocessing import to_model_input
-from dfd.settings import Settings, available_cpus, load_settings
+from dfd.processors import available_cpus
+from dfd.settings import Settings, load_settings
 
 PACKAGES = (
     "alembic",

@@ -18,7 +18,8 @@ from dfd.evaluation.running import Runner
 from dfd.evaluation.samples import SampleList, read_samples
 from dfd.evaluation.setting import Setting, setting_of
 from dfd.evaluation.study import Study
-from dfd.settings import Settings, available_cpus, load_settings
+from dfd.processors import available_cpus
+from dfd.settings import Settings, load_settings
 
 
 @dataclass(frozen=True, slots=True)
