@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from tests.fakes import FakeBackend, FakeJobStore, FakeQueue, FakeStorage, make_manifest, make_report
+from tests.fakes import FakeBackend, FakeJobStore, FakeNotifier, FakeQueue, FakeStorage, make_manifest, make_report
 
 from dfd.api.app import create_app
 from dfd.api.services import ServicePolicy, Services, VideoAnalyzer
+from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
 from dfd.jobs.desk import JobDesk
 from dfd.jobs.policy import JobPolicy
@@ -72,12 +73,14 @@ def make_services(
     manifest: ModelManifest | None = None,
     tf_serving: Callable[[], object | None] = lambda: None,
     jobs: JobDesk | None = None,
+    callbacks: CallbackDesk | None = None,
     crew: Crew | None = None,
     **policy: Any,
 ) -> Services:
     """Services around an analyzer, with the given policy; jobs wait in memory, and nobody works on them."""
     model = make_report().model
-    in_memory = JobDesk(FakeJobStore(), FakeStorage(), FakeQueue(), model, "1", JobPolicy(), lambda: 100.0)
+    store = FakeJobStore()
+    in_memory = JobDesk(store, FakeStorage(), FakeQueue(), model, "1", JobPolicy(), lambda: 100.0)
     return Services(
         analyzer=analyzer or FakeAnalyzer(),
         options=AnalysisOptions(),
@@ -86,6 +89,10 @@ def make_services(
         policy=ServicePolicy(**policy),
         tf_serving=tf_serving,
         jobs=jobs or in_memory,
+        callbacks=callbacks
+        or CallbackDesk(
+            store.deliveries(), lambda job_id: store.get(job_id) is not None, FakeNotifier(), lambda: 100.0
+        ),
         crew=crew,
     )
 

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from dfd.errors import StorageUnavailable
+from dfd.delivery import Answer, Delivery, first_delivery
+from dfd.errors import CallbackRefused, StorageUnavailable
 from dfd.job import Job, JobState
 from dfd.jobs.options import options_to_dict
 from dfd.manifest import Alignment, Calibration, Decision, InputContract, Layout, ModelManifest, Output
@@ -35,6 +36,7 @@ from dfd.ports import (
     VideoOpener,
     VideoSource,
 )
+from dfd.ports.deliveries import DeliveryStore, DeliveryTransition, Errand, Notifier
 from dfd.report import Coverage, ModelIdentity, Report
 from dfd.types import (
     BoundingBox,
@@ -328,6 +330,7 @@ class FakeJobStore(JobStore):
     error: Exception | None = None
     ends: Counter[str] = field(default_factory=Counter)
     _jobs: dict[str, Job] = field(default_factory=dict)
+    _deliveries: dict[str, list[Delivery]] = field(default_factory=dict)
     _reports: dict[str, str] = field(default_factory=dict)
     _sequence: Iterator[int] = field(default_factory=lambda: count(1))
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
@@ -351,7 +354,17 @@ class FakeJobStore(JobStore):
             added = [replace(job, sequence=next(self._sequence)) for job in jobs]
             table.update({job.job_id: job for job in added})
             self._reports.update(reports or {})
+            for job in added:
+                self._owe(job)
             return added
+
+    def _owe(self, job: Job) -> None:
+        owed = first_delivery(job)
+        if owed is not None:
+            self._deliveries[job.job_id] = [owed]
+
+    def deliveries(self) -> "FakeDeliveryStore":
+        return FakeDeliveryStore(self)
 
     def get(self, job_id: str) -> Job | None:
         with self._table() as table:
@@ -404,6 +417,7 @@ class FakeJobStore(JobStore):
             table[job_id] = changed
             if changed.ended and not job.ended:
                 self.ends[job_id] += 1
+                self._owe(changed)
                 if changed.state is JobState.SUCCEEDED and report is not None:
                     self._reports[job_id] = report
             return changed
@@ -434,11 +448,77 @@ class FakeJobStore(JobStore):
             for job_id in gone:
                 del table[job_id]
                 self._reports.pop(job_id, None)
+                self._deliveries.pop(job_id, None)
             return len(gone)
 
     def _ended(self, before_s: float) -> list[Job]:
         ended = [(job.finished_at_s, job) for job in self._jobs.values() if job.finished_at_s is not None]
         return [job for at_s, job in sorted(ended, key=lambda pair: pair[0]) if at_s <= before_s]
+
+
+@dataclass
+class FakeDeliveryStore(DeliveryStore):
+    """The deliveries of a table in memory."""
+
+    jobs: FakeJobStore
+
+    def claim(self, transition: DeliveryTransition, now_s: float) -> Errand | None:
+        with self.jobs._table() as table:
+            due = [
+                (delivery.due_at_s, delivery)
+                for found in self.jobs._deliveries.values()
+                for delivery in found
+                if delivery.due_at_s is not None and delivery.due_at_s <= now_s
+            ]
+            if not due:
+                return None
+            _, first = min(due, key=lambda pair: pair[0])
+            changed = self.change(first.job_id, first.number, transition)
+            return None if changed is None else Errand(changed, table[changed.job_id])
+
+    def change(self, job_id: str, number: int, transition: DeliveryTransition) -> Delivery | None:
+        with self.jobs._table():
+            found = self.jobs._deliveries.get(job_id, [])
+            changed = transition(found[number - 1]) if 1 <= number <= len(found) else None
+            if changed is not None:
+                found[number - 1] = changed
+            return changed
+
+    def of_job(self, job_id: str) -> list[Delivery]:
+        with self.jobs._table():
+            return list(self.jobs._deliveries.get(job_id, []))
+
+    def add(self, job_id: str, make: Callable[[Sequence[Delivery]], Delivery]) -> Delivery | None:
+        with self.jobs._table() as table:
+            if job_id not in table:
+                return None
+            made = make(self.of_job(job_id))
+            self.jobs._deliveries.setdefault(job_id, []).append(made)
+            return made
+
+
+@dataclass
+class FakeNotifier(Notifier):
+    """Remembers what it was to send, and answers as told.
+
+    Attributes:
+        answers: given one after the other; 204 once they are used up.
+        sent: address, id of the event and body of each.
+        meanwhile: called during each sending.
+    """
+
+    answers: list[Answer] = field(default_factory=list)
+    sent: list[tuple[str, str, bytes]] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
+
+    def check(self, url: str) -> None:
+        if not url.startswith("https://"):
+            raise CallbackRefused("callback_url: it must begin with https://")
+
+    def notify(self, url: str, event_id: str, body: bytes, now_s: float) -> Answer:
+        self.sent.append((url, event_id, body))
+        self.meanwhile()
+        return self.answers.pop(0) if self.answers else Answer(204)
 
 
 @dataclass

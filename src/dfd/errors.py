@@ -17,9 +17,12 @@
     │   ├── MalformedUpload       the body is broken off or no valid multipart form
     │   ├── UnsupportedContentType  the body is no multipart form at all
     │   ├── Unauthorized          no bearer token, or the wrong one
+    │   ├── CallbackRefused       the callback address may not be sent to
     │   ├── JobNotFound           no such job
+    │   ├── DeliveryNotFound      no such delivery of the job
     │   └── JobConflict           the job, or the key, is in no state for it
     │       ├── JobEnded          it has ended already
+    │       ├── DeliveryConflict  its event is on its way already, or was sent too often
     │       ├── ReportNotReady    it has no report, or none yet
     │       └── IdempotencyConflict  the key was used for something else
     ├── ConfigurationError        the operator's settings are at fault
@@ -134,10 +137,22 @@ class Unauthorized(RequestError):
     code = "unauthorized"
 
 
+class CallbackRefused(RequestError):
+    """The callback address is none that this service sends to."""
+
+    code = "callback_refused"
+
+
 class JobNotFound(RequestError):
     """There is no job of this name, or it is no longer kept."""
 
     code = "job_not_found"
+
+
+class DeliveryNotFound(RequestError):
+    """The job has no delivery of this number."""
+
+    code = "delivery_not_found"
 
 
 class JobConflict(RequestError):
@@ -150,6 +165,12 @@ class JobEnded(JobConflict):
     """The job has ended, and an end is final."""
 
     code = "job_ended"
+
+
+class DeliveryConflict(JobConflict):
+    """The event of the job cannot be sent again now."""
+
+    code = "delivery_conflict"
 
 
 class ReportNotReady(JobConflict):

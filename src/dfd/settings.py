@@ -37,6 +37,7 @@ _KEEP_TO_ITSELF = frozenset(
         "storage_secret_access_key",
         "storage_url",
         "tf_serving_url",
+        "webhook_secret",
     }
 )
 """Settings whose value may hold a credential and so is never part of a message."""
@@ -177,6 +178,27 @@ class Settings(BaseSettings):
     )
     retention_days: float = Field(30.0, gt=0, description="Days that an ended job, its upload and its report are kept")
     zero_retention: bool = Field(False, description="Delete an upload as soon as its job has ended")
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="Secret that signs webhooks, or several with commas between, the newest first; unset: off",
+    )
+    webhook_allow_http: bool = Field(False, description="Send webhooks without encryption too")
+    webhook_allow_private: bool = Field(
+        False, description="Send webhooks to private, loopback and link-local addresses too"
+    )
+    webhook_timeout_s: float = Field(
+        10.0, gt=0, le=300, description="Seconds to wait for the receiver of a webhook to connect, and to answer"
+    )
+    webhook_max_attempts: int = Field(15, ge=1, le=100, description="Attempts before a webhook is given up")
+    webhook_first_delay_s: float = Field(
+        10.0,
+        gt=0,
+        le=3600,
+        description="Longest wait before its second attempt, in seconds; doubled for each further one",
+    )
+    public_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None, description="Address that callers reach the service at, for links in webhooks; unset: links have none"
+    )
     cors_origins: Annotated[
         tuple[str, ...], NoDecode, BeforeValidator(_split_origins), AfterValidator(_checked_origins)
     ] = Field(("*",), description="Origins browsers may call from, with commas between; `*` is any")
@@ -198,10 +220,15 @@ class Settings(BaseSettings):
         secret = self.bearer_token
         if not secret:
             raise ValueError("REQUIRE_AUTH is on, but JWT_SECRET is not set")
-        if _is_sample_secret(secret):
-            raise ValueError("REQUIRE_AUTH is on, but JWT_SECRET is a sample value; make one: openssl rand -hex 32")
-        if len(secret) < MIN_SECRET_LENGTH:
-            raise ValueError(f"REQUIRE_AUTH is on, but JWT_SECRET has fewer than {MIN_SECRET_LENGTH} characters")
+        if weakness := _weakness_of(secret):
+            raise ValueError(f"REQUIRE_AUTH is on, but JWT_SECRET {weakness}")
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_weak_signatures(self) -> Self:
+        weaknesses = [weakness for secret in self.webhook_secrets if (weakness := _weakness_of(secret))]
+        if weaknesses:
+            raise ValueError(f"WEBHOOK_SECRET {weaknesses[0]}")
         return self
 
     @model_validator(mode="after")
@@ -219,6 +246,12 @@ class Settings(BaseSettings):
         return self.jwt_secret.get_secret_value().strip() if self.require_auth and self.jwt_secret else None
 
     @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """What webhooks are signed with, the newest first; none where none are sent."""
+        given = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
+        return tuple(secret.strip() for secret in given.split(",") if secret.strip())
+
+    @property
     def jobs_url(self) -> str:
         """Address of the table of jobs; it may hold a password."""
         given = self.database_url.get_secret_value() if self.database_url else ""
@@ -230,8 +263,11 @@ class Settings(BaseSettings):
         return self.threads or available_cpus()
 
 
-def _is_sample_secret(secret: str) -> bool:
-    return _SAMPLE_SECRET.fullmatch(re.sub(r"[^a-z]", "", secret.lower())) is not None
+def _weakness_of(secret: str) -> str | None:
+    """What speaks against a secret."""
+    if _SAMPLE_SECRET.fullmatch(re.sub(r"[^a-z]", "", secret.lower())) is not None:
+        return "is a sample value; make one: openssl rand -hex 32"
+    return f"has fewer than {MIN_SECRET_LENGTH} characters" if len(secret) < MIN_SECRET_LENGTH else None
 
 
 def load_settings(**overrides: Any) -> Settings:

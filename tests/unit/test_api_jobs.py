@@ -55,7 +55,7 @@ class Api:
 @pytest.fixture
 def api() -> Iterator[Api]:
     house = House()
-    yield Api(house, make_services(house.analyzer, jobs=house.desk))
+    yield Api(house, make_services(house.analyzer, jobs=house.desk, callbacks=house.callbacks))
 
 
 async def test_a_file_is_accepted_worked_on_and_told_of(api: Api) -> None:
@@ -115,7 +115,6 @@ async def test_a_known_file_is_answered_at_once_unless_forced(api: Api) -> None:
         ({"fps": 0}, "fps"),
         ({"fps": 61}, "fps"),
         ({"priority": 101}, "priority"),
-        ({"callback_url": "ftp://a.example"}, "callback_url"),
         ({"external_id": "x" * 257}, "external_id"),
         ({"operating_point": "unknown"}, "operating"),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.api_client import PATIENCE_S, FakeAnalyzer
-from tests.fakes import FakeJobStore, FakeQueue, FakeStorage, make_report
+from tests.fakes import FakeJobStore, FakeNotifier, FakeQueue, FakeStorage, make_report
 from tests.live_service import until
 
 from dfd.errors import (
@@ -27,10 +27,12 @@ from dfd.errors import (
     UnreadableVideo,
 )
 from dfd.job import TIMED_OUT, Job, JobFailure, JobState, Retry
+from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
+from dfd.jobs.deliverer import Deliverer
 from dfd.jobs.desk import JobDesk, JobRequest, ReceivedFile
 from dfd.jobs.options import options_from_dict, options_to_dict
-from dfd.jobs.policy import JobPolicy
+from dfd.jobs.policy import DeliveryPolicy, JobPolicy
 from dfd.jobs.sweeper import Sweeper
 from dfd.jobs.worker import Worker
 from dfd.pipeline import AnalysisOptions, Progress
@@ -53,6 +55,8 @@ class House:
     storage: FakeStorage = field(default_factory=FakeStorage)
     queue: FakeQueue = field(default_factory=FakeQueue)
     analyzer: FakeAnalyzer = field(default_factory=FakeAnalyzer)
+    notifier: FakeNotifier | None = field(default_factory=FakeNotifier)
+    delivery_policy: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def clock(self) -> float:
@@ -69,6 +73,18 @@ class House:
     @property
     def sweeper(self) -> Sweeper:
         return Sweeper(self.store, self.storage, self.queue, self.policy, self.clock)
+
+    @property
+    def callbacks(self) -> CallbackDesk:
+        return CallbackDesk(
+            self.store.deliveries(), lambda job_id: self.store.get(job_id) is not None, self.notifier, self.clock
+        )
+
+    @property
+    def deliverer(self) -> Deliverer:
+        assert self.notifier is not None
+        deliveries = self.store.deliveries()
+        return Deliverer(deliveries, self.notifier, self.delivery_policy, self.clock, lambda: 0.5)
 
     def job(self, job_id: str) -> Job:
         return self.desk.get(job_id)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from dfd.webhooks.sending import Sender, Sent, is_public
-from dfd.webhooks.signing import SIGNATURE, TIMESTAMP, is_genuine, signed_headers
+from dfd.delivery import Answer
+from dfd.signing import SIGNATURE, TIMESTAMP, is_genuine, signed_headers
+from dfd.webhooks.sending import Sender, is_public
 
 
 class Receiver(HTTPServer):
@@ -58,8 +59,10 @@ def here(_host: str, _port: int) -> Sequence[str]:
 
 def test_what_is_sent_arrives_and_can_be_verified(receiver: Receiver) -> None:
     body = b'{"id": "j"}'
-    sent = Sender(allow_private=True, resolver=here).send(receiver.url, body, signed_headers("secret", body, 1000.9))
-    assert sent == Sent(204)
+    sent = Sender(allow_http=True, allow_private=True, resolver=here).send(
+        receiver.url, body, signed_headers(["secret"], body, 1000.9)
+    )
+    assert sent == Answer(204)
     assert sent.arrived
     [(path, headers, got)] = receiver.got
     assert (path, got, headers[TIMESTAMP]) == ("/hook?a=1", body, "1000")
@@ -68,8 +71,8 @@ def test_what_is_sent_arrives_and_can_be_verified(receiver: Receiver) -> None:
 
 
 def test_private_addresses_are_refused_after_resolving(receiver: Receiver) -> None:
-    assert Sender(resolver=here).send(receiver.url, b"", {}) == Sent(error="address")
-    assert Sender().send(f"http://127.0.0.1:{receiver.server_port}/", b"", {}) == Sent(error="address")
+    assert Sender(allow_http=True, resolver=here).send(receiver.url, b"", {}) == Answer(error="address")
+    assert Sender(allow_http=True).send(f"http://127.0.0.1:{receiver.server_port}/", b"", {}) == Answer(error="address")
     assert receiver.got == []
 
 
@@ -80,15 +83,15 @@ def test_the_name_is_resolved_once_and_the_checked_address_taken(receiver: Recei
         asked.append(host)
         return ["127.0.0.1"] if len(asked) == 1 else ["192.0.2.1"]
 
-    assert Sender(allow_private=True, resolver=fickle).send(receiver.url, b"", {}).arrived
+    assert Sender(allow_http=True, allow_private=True, resolver=fickle).send(receiver.url, b"", {}).arrived
     assert asked == ["receiver.example"]
 
 
 @pytest.mark.parametrize("status", [301, 307, 404, 500])
 def test_redirects_are_not_followed_and_other_answers_are_told(receiver: Receiver, status: int) -> None:
     receiver.status, receiver.headers = status, {"Location": receiver.url}
-    sent = Sender(allow_private=True, resolver=here).send(receiver.url, b"", {})
-    assert sent == Sent(status)
+    sent = Sender(allow_http=True, allow_private=True, resolver=here).send(receiver.url, b"", {})
+    assert sent == Answer(status)
     assert not sent.arrived
     assert len(receiver.got) == 1
 
@@ -96,8 +99,8 @@ def test_redirects_are_not_followed_and_other_answers_are_told(receiver: Receive
 def test_a_receiver_that_does_not_answer_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        assert Sender(allow_private=True, limit_s=0.1).send(url, b"", {}) == Sent(error="time")
-    assert Sender(allow_private=True).send(url, b"", {}) == Sent(error="connection")
+        assert Sender(allow_http=True, allow_private=True, limit_s=0.1).send(url, b"", {}) == Answer(error="time")
+    assert Sender(allow_http=True, allow_private=True).send(url, b"", {}) == Answer(error="connection")
 
 
 def test_one_that_drips_is_given_up_too() -> None:
@@ -116,22 +119,22 @@ def test_one_that_drips_is_given_up_too() -> None:
         thread = threading.Thread(target=drip)
         thread.start()
         url = f"http://127.0.0.1:{slow.getsockname()[1]}/"
-        sent = Sender(allow_private=True, limit_s=0.3).send(url, b"", {})
+        sent = Sender(allow_http=True, allow_private=True, limit_s=0.3).send(url, b"", {})
         stop.set()
         thread.join()
-    assert sent == Sent(error="time")
+    assert sent == Answer(error="time")
 
 
 def test_a_receiver_without_tls_is_told(receiver: Receiver) -> None:
     url = receiver.url.replace("http://", "https://")
-    assert Sender(allow_private=True, resolver=here).send(url, b"", {}).error in ("tls", "answer")
+    assert Sender(allow_http=True, allow_private=True, resolver=here).send(url, b"", {}).error in ("tls", "answer")
 
 
 def test_a_name_that_is_unknown_is_told() -> None:
     def nobody(_host: str, _port: int) -> Sequence[str]:
         raise socket.gaierror
 
-    assert Sender(resolver=nobody).send("http://nobody.example/", b"", {}) == Sent(error="name")
+    assert Sender(allow_http=True, resolver=nobody).send("http://nobody.example/", b"", {}) == Answer(error="name")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +142,7 @@ def test_a_name_that_is_unknown_is_told() -> None:
     ["ftp://a.example/", "http://", "http://u:p@a.example/", "http://a.example/\r\nX: y", "http://[1/", "http://a:x/"],
 )
 def test_odd_addresses_are_refused(url: str) -> None:
-    assert Sender(allow_private=True, resolver=here).send(url, b"", {}) == Sent(error="address")
+    assert Sender(allow_http=True, allow_private=True, resolver=here).send(url, b"", {}) == Answer(error="address")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ def test_addresses_that_are(address: str) -> None:
 
 
 def test_forged_old_and_broken_signatures_are_refused() -> None:
-    headers = signed_headers("secret", b"body", 1000.0)
+    headers = signed_headers(["secret"], b"body", 1000.0)
     assert is_genuine("secret", headers, b"body", 1000.0)
     assert not is_genuine("other", headers, b"body", 1000.0)
     assert not is_genuine("secret", headers, b"Body", 1000.0)
@@ -185,4 +188,4 @@ def test_forged_old_and_broken_signatures_are_refused() -> None:
     assert not is_genuine("secret", headers, b"body", 1301.0)
     assert not is_genuine("secret", {}, b"body", 1000.0)
     with pytest.raises(ValueError, match="empty"):
-        signed_headers("", b"body", 1000.0)
+        signed_headers([""], b"body", 1000.0)

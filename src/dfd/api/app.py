@@ -15,6 +15,7 @@ import dfd
 from dfd.api import problems
 from dfd.api.admission import AnalysisDesk
 from dfd.api.auth import BearerAuth
+from dfd.api.delivery_routes import deliveries, events
 from dfd.api.health import ModelProbe
 from dfd.api.job_routes import JobFrontDesk, jobs
 from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErrors
@@ -67,13 +68,14 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app)
     _add_middleware(app, services.policy.cors_origins)
     token = services.policy.bearer_token
-    for router in (predictions, jobs):
+    for router in (predictions, jobs, deliveries):
         if token is None:
             app.include_router(router)
         else:
             guard = [Depends(BearerAuth(token))]
             app.include_router(router, dependencies=guard, responses=problems.documented("unauthorized"))
     app.include_router(probes)
+    app.webhooks.include_router(events)
     return app
 
 

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Final, TypeVar
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
-from pydantic import AfterValidator
 
 from dfd.api.events import Streams, events_of
 from dfd.api.job_schemas import AcceptedJobs, JobDetail, JobPage, summary_fields, summary_of
@@ -106,12 +105,6 @@ def front_of(request: Request) -> JobFrontDesk:
     return front
 
 
-def _web_address(value: str | None) -> str | None:
-    if value is not None and not value.startswith(("https://", "http://")):
-        raise ValueError("it must be an http or https address")
-    return value
-
-
 FrontDesk = Annotated[JobFrontDesk, Depends(front_of)]
 JobId = Annotated[str, Path(description="The job's id.", max_length=64)]
 
@@ -132,8 +125,7 @@ class Wishes:
     ] = None
     callback_url: Annotated[
         str | None,
-        Query(max_length=2048, description="Address to be told of the end."),
-        AfterValidator(_web_address),
+        Query(max_length=2048, description="Address to be told of the end: see the webhook `job_ended`."),
     ] = None
     priority: Annotated[int, Query(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, description="Higher goes first.")] = 0
     force: Annotated[bool, Query(description="Analyse also what has been analysed before.")] = False
@@ -152,6 +144,7 @@ class Wishes:
         "upload_too_large",
         "unsupported_content_type",
         "invalid_parameter",
+        "callback_refused",
         "unreadable_video",
         "internal",
         "overloaded",
@@ -187,6 +180,8 @@ async def submit_jobs(
         key=idempotency_key,
     )
     policy = services.policy
+    if asked_for.callback_url is not None:
+        services.callbacks.check(asked_for.callback_url)
     with front.receiving():
         if idempotency_key is None:  # a repeated request is answered even when the queue is full
             await front.ask(front.desk.check_room)

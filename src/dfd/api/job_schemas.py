@@ -88,10 +88,10 @@ def summary_fields(job: Job) -> dict[str, Any]:
         "state": job.state,
         "external_id": job.external_id,
         "priority": job.priority,
-        "created_at": _moment(job.created_at_s),
-        "started_at": _moment(job.started_at_s),
-        "finished_at": _moment(job.finished_at_s),
-        "expires_at": _moment(job.expires_at_s),
+        "created_at": maybe_moment_of(job.created_at_s),
+        "started_at": maybe_moment_of(job.started_at_s),
+        "finished_at": maybe_moment_of(job.finished_at_s),
+        "expires_at": maybe_moment_of(job.expires_at_s),
         "attempts": job.attempts,
         "cancel_requested": job.cancel_requested,
         "progress": JobProgress(done_frames=job.done_frames, total_frames=job.total_frames),
@@ -109,5 +109,11 @@ def summary_of(job: Job) -> JobSummary:
     return JobSummary(**summary_fields(job))
 
 
-def _moment(at_s: float | None) -> datetime | None:
-    return None if at_s is None else datetime.fromtimestamp(round(at_s, 3), UTC)
+def moment_of(at_s: float) -> datetime:
+    """A time in seconds since the epoch, to the millisecond."""
+    return datetime.fromtimestamp(round(at_s, 3), UTC)
+
+
+def maybe_moment_of(at_s: float | None) -> datetime | None:
+    """Likewise, where there is one."""
+    return None if at_s is None else moment_of(at_s)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dfd.api.limits import RequestLimits
+from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
 from dfd.jobs.desk import JobDesk
 from dfd.manifest import ModelManifest
@@ -77,6 +78,7 @@ class Services:
         tf_serving: what TensorFlow Serving says of the model, or None where another backend is in use or it does
             not answer. May block; must not raise.
         jobs: takes and tells of jobs.
+        callbacks: tells what callers were told of the end of jobs.
         crew: works on jobs for as long as the application runs; None leaves that to others.
         limits: how often each caller may ask; None as often as he likes.
     """
@@ -88,5 +90,6 @@ class Services:
     policy: ServicePolicy
     tf_serving: Callable[[], object | None]
     jobs: JobDesk
+    callbacks: CallbackDesk
     crew: Crew | None = None
     limits: RequestLimits | None = None

@@ -9,22 +9,34 @@ from pathlib import Path
 from typing import Final
 
 import dfd
+from dfd.delivery import Patience
 from dfd.errors import ConfigurationError
 from dfd.job import Retry
 from dfd.job_store.sql import SqlJobStore
+from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
+from dfd.jobs.deliverer import Deliverer
 from dfd.jobs.desk import JobDesk
-from dfd.jobs.policy import JobPolicy
+from dfd.jobs.policy import DeliveryPolicy, JobPolicy
 from dfd.jobs.sweeper import Sweeper
 from dfd.jobs.worker import Analyze, Worker
 from dfd.manifest import ModelManifest
 from dfd.ports import JobQueue, JobStore, ObjectStorage, UsageMeter
+from dfd.ports.deliveries import DeliveryStore, Notifier
 from dfd.queues.embedded import EmbeddedQueue
 from dfd.report import ModelIdentity
 from dfd.settings import Settings
 from dfd.storage.objects import S3Access, folder_storage, s3_storage
+from dfd.webhooks.notifier import SignedNotifier
+from dfd.webhooks.sending import Sender
 
 _DAY_S: Final = 86_400.0
+
+_DELIVERERS: Final = 4
+"""Webhooks that a process sends at the same time; they wait for strangers."""
+
+_RESOLVING_S: Final = 30.0
+"""How long a system's resolver takes to give up, at worst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +44,12 @@ class JobParts:
     """What jobs are made of, the same for the service and for `dfd worker`."""
 
     store: JobStore
+    deliveries: DeliveryStore
     storage: ObjectStorage
     queue: JobQueue
     policy: JobPolicy
+    delivery_policy: DeliveryPolicy
+    notifier: Notifier | None = None
     clock: Callable[[], float] = time.time
     meter: UsageMeter | None = None
 
@@ -45,15 +60,28 @@ class JobParts:
             model = ModelIdentity(manifest.name, manifest.version, manifest.weights_sha256)
         return JobDesk(self.store, self.storage, self.queue, model, dfd.__version__, self.policy, self.clock)
 
+    def callbacks(self) -> CallbackDesk:
+        """Where callers hear what they were told."""
+        return CallbackDesk(
+            self.deliveries, lambda job_id: self.store.get(job_id) is not None, self.notifier, self.clock
+        )
+
     def crew(self, analyze: Analyze, count: int) -> Crew:
-        """So many workers, and a sweeper."""
+        """So many workers, a sweeper, and deliverers where anything is sent."""
         place = f"{socket.gethostname()[:64]}-{secrets.token_hex(4)}"
         workers = [
             Worker(f"{place}-{number}", self.store, self.storage, analyze, dfd.__version__, self.policy, self.clock)
             for number in range(count)
         ]
         sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock)
-        return Crew(workers, sweeper, self.queue, self.policy)
+        return Crew(workers, sweeper, self.queue, self.policy, self._deliverers())
+
+    def _deliverers(self) -> list[Deliverer]:
+        if self.notifier is None:
+            return []
+        draw = secrets.SystemRandom().random
+        one = Deliverer(self.deliveries, self.notifier, self.delivery_policy, self.clock, draw)
+        return [one] * _DELIVERERS  # it holds nothing of what it does
 
 
 def build_job_parts(settings: Settings) -> JobParts:
@@ -68,7 +96,16 @@ def build_job_parts(settings: Settings) -> JobParts:
     storage = _build_storage(settings)
     store = SqlJobStore(settings.jobs_url)
     store.migrate()
-    return JobParts(store, storage, _build_queue(settings), _policy(settings), meter=store.meter())
+    return JobParts(
+        store=store,
+        deliveries=store.deliveries(),
+        storage=storage,
+        queue=_build_queue(settings),
+        policy=_policy(settings),
+        delivery_policy=_delivery_policy(settings),
+        notifier=_build_notifier(settings),
+        meter=store.meter(),
+    )
 
 
 def _build_queue(settings: Settings) -> JobQueue:
@@ -121,3 +158,23 @@ def _policy(settings: Settings) -> JobPolicy:
         retention_s=settings.retention_days * _DAY_S,
         zero_retention=settings.zero_retention,
     )
+
+
+def _build_notifier(settings: Settings) -> Notifier | None:
+    if not settings.webhook_secrets:
+        return None
+    sender = Sender(
+        allow_private=settings.webhook_allow_private,
+        allow_http=settings.webhook_allow_http,
+        limit_s=settings.webhook_timeout_s,
+    )
+    return SignedNotifier(sender, settings.webhook_secrets, dfd.__version__)
+
+
+def _delivery_policy(settings: Settings) -> DeliveryPolicy:
+    patience = Patience(
+        max_attempts=settings.webhook_max_attempts,
+        first_delay_s=settings.webhook_first_delay_s,
+    )
+    lease_s = _RESOLVING_S + 2 * settings.webhook_timeout_s  # to connect, and to answer
+    return DeliveryPolicy(patience, lease_s, settings.public_url or "")

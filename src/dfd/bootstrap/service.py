@@ -38,6 +38,7 @@ def build_services(
         ),
         tf_serving=tf_serving or partial(model_status, settings.tf_serving_url, settings.model_name, timeout_s),
         jobs=job_parts.desk(parts.manifest),
+        callbacks=job_parts.callbacks(),
         crew=job_parts.crew(analyzer.analyze, settings.job_workers),
         limits=_limits(settings, job_parts.meter),
     )

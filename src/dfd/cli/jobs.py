@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.cli.exits import ExitCode, printable
-from dfd.cli.output import PIPED_WIDTH
+from dfd.cli.output import rendered
 from dfd.job import Job, JobState
 from dfd.jobs.desk import JobDesk
+from dfd.jobs.telling import job_to_dict
 from dfd.ports import JobFilter
 from dfd.settings import load_settings
 
@@ -88,35 +88,10 @@ def _desk() -> Iterator[JobDesk]:
 
 
 def _told(job: Job) -> dict[str, Any]:
-    failure = job.failure
-    return {
-        "id": job.job_id,
-        "state": job.state.value,
-        "external_id": job.external_id,
-        "priority": job.priority,
-        "created_at": _moment(job.created_at_s),
-        "started_at": _moment(job.started_at_s),
-        "finished_at": _moment(job.finished_at_s),
-        "attempts": job.attempts,
-        "worker": job.worker,
-        "cancel_requested": job.cancel_requested,
-        "progress": {"done_frames": job.done_frames, "total_frames": job.total_frames},
-        "error": None if failure is None else {"code": failure.code, "message": failure.message},
-        "verdict": job.verdict,
-        "fake_probability": job.fake_probability,
-        "input_sha256": job.input_sha256,
-        "input_bytes": job.input_bytes,
-        "input_kept": job.input_key is not None,
-        "answered_from": job.answered_from,
-    }
-
-
-def _moment(at_s: float | None) -> str | None:
-    return None if at_s is None else datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
+    return {**job_to_dict(job), "worker": job.worker, "input_kept": job.input_key is not None}
 
 
 def _render(found: Sequence[Job]) -> str:
-    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
     table = Table()
     for heading in ("id", "state", "created", "attempts", "frames", "verdict", "fake", "external id", "error"):
         table.add_column(heading, overflow="fold")
@@ -134,7 +109,4 @@ def _render(found: Sequence[Job]) -> str:
             job.failure.code if job.failure else "-",
         )
         table.add_row(*map(Text, cells))  # a caller's words are no markup
-    with console.capture() as captured:
-        console.print(table)
-    encoding = sys.stdout.encoding
-    return captured.get().encode(encoding, "replace").decode(encoding)
+    return rendered(table)

@@ -11,7 +11,11 @@ import typer
 from dfd.cli.app import EXIT_CODES_HELP, _debugging, app
 from dfd.cli.exits import guarded
 
-jobs = typer.Typer(help="List, show, cancel or retry jobs.", no_args_is_help=True, epilog=EXIT_CODES_HELP)
+jobs = typer.Typer(
+    help="List, show, cancel or retry jobs, and see what was sent for them.",
+    no_args_is_help=True,
+    epilog=EXIT_CODES_HELP,
+)
 app.add_typer(jobs, name="jobs")
 
 Id = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="The job's id.")]
@@ -83,5 +87,33 @@ def retry(context: typer.Context, job_id: Id) -> None:
         from dfd.cli import jobs as command
 
         return command.retry(job_id)
+
+    _run(context, run)
+
+
+@jobs.command()
+def deliveries(context: typer.Context, job_id: Id, as_json: AsJson = False) -> None:
+    """List what was sent, or is to be sent, to the callback address of a job."""
+
+    def run() -> int:
+        from dfd.cli import deliveries as command
+
+        return command.list_deliveries(job_id, as_json)
+
+    _run(context, run)
+
+
+@jobs.command()
+def replay(
+    context: typer.Context,
+    job_id: Id,
+    delivery: Annotated[int, typer.Argument(metavar="DELIVERY", min=1, show_default=False, help="The delivery's id.")],
+) -> None:
+    """Have the event of a job sent again."""
+
+    def run() -> int:
+        from dfd.cli import deliveries as command
+
+        return command.replay(job_id, delivery)
 
     _run(context, run)

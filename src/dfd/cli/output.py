@@ -88,7 +88,6 @@ class Table:
 
 def _render(reports: list[tuple[str, Report]]) -> str:
     """The table as text, in colour only for a terminal."""
-    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
     first = reports[0][1]
     model, point = first.model, f" ({first.operating_point})" if first.operating_point else ""
     caption = f"model {model.name}/{model.version} ({model.weights_sha256[:8]}), fake from {first.threshold:.2f}{point}"
@@ -101,6 +100,12 @@ def _render(reports: list[tuple[str, Report]]) -> str:
     table.add_column("seconds", justify="right")
     for path, report in reports:
         table.add_row(Text(printable(path)), Text(report.verdict, VERDICT_STYLE[report.verdict]), *_cells(report))
+    return rendered(table)
+
+
+def rendered(table: RichTable) -> str:
+    """A table as text for stdout, in colour only for a terminal."""
+    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
     with console.capture() as captured:
         console.print(table)
     encoding = sys.stdout.encoding

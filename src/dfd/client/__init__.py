@@ -13,6 +13,7 @@ from dfd.client.errors import (
     ClientError,
     Conflict,
     NotFound,
+    NotGenuine,
     NotInTime,
     ProblemError,
     Refused,
@@ -21,7 +22,8 @@ from dfd.client.errors import (
     Unauthorized,
     Unreachable,
 )
-from dfd.client.values import Job, JobEvent, JobPage, Prediction, Progress
+from dfd.client.receiving import WebhookEvent, event_in
+from dfd.client.values import Delivery, DeliveryAttempt, Job, JobEvent, JobPage, Prediction, Progress
 
 __all__ = [
     "AsyncClient",
@@ -29,11 +31,14 @@ __all__ = [
     "Client",
     "ClientError",
     "Conflict",
+    "Delivery",
+    "DeliveryAttempt",
     "Job",
     "JobEvent",
     "JobPage",
     "Media",
     "NotFound",
+    "NotGenuine",
     "NotInTime",
     "Prediction",
     "ProblemError",
@@ -44,4 +49,6 @@ __all__ = [
     "TryLater",
     "Unauthorized",
     "Unreachable",
+    "WebhookEvent",
+    "event_in",
 ]

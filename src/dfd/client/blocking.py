@@ -11,7 +11,7 @@ from dfd.client import calls
 from dfd.client.calls import Call, Media, Retries
 from dfd.client.errors import NotInTime
 from dfd.client.streams import RECONNECT_S, EventReader
-from dfd.client.values import Job, JobEvent, JobPage, Prediction, accepted_jobs, understood
+from dfd.client.values import Delivery, Job, JobEvent, JobPage, Prediction, accepted_jobs, deliveries_in, understood
 from dfd.job import JobState
 
 
@@ -90,7 +90,7 @@ class Client:
             fps: see `predict`.
             operating_point: see `predict`.
             external_id: your own name for the jobs.
-            callback_url: to be told of the end; the service keeps it, and sends nothing to it yet.
+            callback_url: to be told of the end (see `dfd.client.event_in`).
             priority: from -100 to 100, 0 without it.
             force: analyse also what has been analysed before.
             key: the same key and content give the same jobs; without it each call has its own.
@@ -137,6 +137,18 @@ class Client:
             Conflict: there is none, or none yet.
         """
         return understood(self._json(calls.of_job("GET", job_id, "/report.json")), dict)
+
+    def deliveries(self, job_id: str) -> list[Delivery]:
+        """What was sent, or is to be sent, to the job's ``callback_url``, in order; nothing before its end."""
+        return understood(self._json(calls.of_job("GET", job_id, "/deliveries")), deliveries_in)
+
+    def replay(self, job_id: str, delivery_id: int) -> Delivery:
+        """Have the event of a job sent again, as another delivery.
+
+        Raises:
+            Conflict: it is on its way already.
+        """
+        return understood(self._json(calls.replay(job_id, delivery_id)), Delivery.read)
 
     def wait(self, job_id: str, *, timeout_s: float | None = None) -> Job:
         """A job once it has ended, whichever way.

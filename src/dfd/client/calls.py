@@ -4,7 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.parse import quote
@@ -164,6 +164,11 @@ def listing(state: Sequence[JobState], external_id: str | None, limit: int | Non
 def of_job(method: str, job_id: str, suffix: str = "", headers: Mapping[str, str] | None = None) -> Call:
     """Something with one job."""
     return Call(method, f"/v1/jobs/{quote(job_id, safe='')}{suffix}", headers=headers or {})
+
+
+def replay(job_id: str, delivery_id: int) -> Call:
+    """Send an event again; not repeated once it may have arrived, because that would send it once more."""
+    return replace(of_job("POST", job_id, f"/deliveries/{int(delivery_id)}/replay"), repeatable=False)
 
 
 def listening(job_id: str, last: int | None) -> Call:

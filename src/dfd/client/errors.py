@@ -5,6 +5,7 @@
     ClientError
     ├── Unreachable           no answer came
     ├── BadAnswer             an answer came, but none of DFD's
+    ├── NotGenuine            a webhook is not the service's, or old
     ├── NotInTime             a job has not ended in the time that was given
     └── ProblemError          the service said no, and why
         ├── Refused           the request or the media is at fault
@@ -34,6 +35,10 @@ class Unreachable(ClientError):
 
 class BadAnswer(ClientError):
     """What answered is not DFD, or a version that this client does not know."""
+
+
+class NotGenuine(ClientError):
+    """A webhook does not come from the service, or is an old one that somebody repeats."""
 
 
 class NotInTime(ClientError):

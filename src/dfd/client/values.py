@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from dfd.client.errors import BadAnswer
+from dfd.delivery import DeliveryState
 from dfd.job import ENDED, JobFailure, JobState
 
 Value = TypeVar("Value")
@@ -144,6 +145,63 @@ class JobPage:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryAttempt:
+    """One try to send an event: an HTTP status, or a word for why there was no answer (``docs/api.md``)."""
+
+    at: datetime
+    status: int | None
+    error: str | None
+    duration_ms: float | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Self:
+        """From JSON; raises KeyError and its like where it is something else."""
+        return cls(datetime.fromisoformat(data["at"]), data["status"], data["error"], data["duration_ms"])
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery of a job's event to its ``callback_url``.
+
+    Attributes:
+        id: its number among the deliveries of the job.
+        event_id: name of the event, the same in all of them.
+        state: where it is.
+        created_at: when it came to be.
+        next_attempt_at: None unless it waits.
+        finished_at: when it was delivered or given up.
+        attempts: begun so far.
+        log: the attempts that are over, in order.
+        raw: the whole answer.
+    """
+
+    id: int
+    event_id: str
+    state: DeliveryState
+    created_at: datetime
+    next_attempt_at: datetime | None
+    finished_at: datetime | None
+    attempts: int
+    log: tuple[DeliveryAttempt, ...]
+    raw: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Self:
+        """From JSON; raises KeyError and its like where it is something else."""
+        return cls(
+            id=data["id"],
+            event_id=data["event_id"],
+            state=DeliveryState(data["state"]),
+            created_at=datetime.fromisoformat(data["created_at"]),
+            next_attempt_at=_moment(data["next_attempt_at"]),
+            finished_at=_moment(data["finished_at"]),
+            attempts=data["attempts"],
+            log=tuple(map(DeliveryAttempt.read, data["log"])),
+            raw=data,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class JobEvent:
     """Something that was told of a job live: ``progress``, or ``result`` at the end; the id orders events."""
 
@@ -155,6 +213,11 @@ class JobEvent:
 def accepted_jobs(data: Mapping[str, Any]) -> list[Job]:
     """The jobs that a request was answered with; raises KeyError and its like where it is something else."""
     return [Job.read(job) for job in data["jobs"]]
+
+
+def deliveries_in(data: Mapping[str, Any]) -> list[Delivery]:
+    """The deliveries of a job; raises KeyError and its like where it is something else."""
+    return [Delivery.read(delivery) for delivery in data["deliveries"]]
 
 
 def understood(data: Any, reader: Callable[[Any], Value]) -> Value:

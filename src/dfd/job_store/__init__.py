@@ -1,1 +1,1 @@
-"""The table of jobs in an SQL database: SQLite for one machine, PostgreSQL for many."""
+"""The table of jobs, and of what belongs to them, in an SQL database: SQLite for one machine, PostgreSQL for many."""

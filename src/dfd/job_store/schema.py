@@ -86,6 +86,27 @@ USAGE = Table(
 
 Index("ix_usage_ends", USAGE.c.ends_at_s)
 
+DELIVERIES = Table(
+    "job_deliveries",
+    METADATA,
+    Column("job_id", String(64), ForeignKey("jobs.job_id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at_s", Float(53), nullable=False),
+    Column("due_at_s", Float(53)),
+    Column("attempts", Integer, nullable=False),
+    Column("started_at_s", Float(53)),
+    Column("finished_at_s", Float(53)),
+    Column("log", Text, nullable=False),
+)
+
+Index(
+    "ix_job_deliveries_due",
+    DELIVERIES.c.due_at_s,
+    sqlite_where=DELIVERIES.c.due_at_s.is_not(None),
+    postgresql_where=DELIVERIES.c.due_at_s.is_not(None),
+)  # those that are not over
+
 REPORTS = Table(
     "job_reports",  # apart from the jobs, so that lists and claims never read a report
     METADATA,

@@ -12,9 +12,10 @@ from sqlalchemy.exc import IntegrityError
 
 from dfd.job import Job, JobState
 from dfd.job_store.database import Database
+from dfd.job_store.deliveries import SqlDeliveryStore, add_first
 from dfd.job_store.migrating import migrate
 from dfd.job_store.rows import to_job, to_row
-from dfd.job_store.schema import JOBS, REPORTS
+from dfd.job_store.schema import DELIVERIES, JOBS, REPORTS
 from dfd.job_store.usage import SqlUsageMeter
 from dfd.ports import JobFilter, JobStore, Transition
 
@@ -39,6 +40,10 @@ class SqlJobStore(JobStore):
     def meter(self) -> SqlUsageMeter:
         """A meter in the same database."""
         return SqlUsageMeter(self._database)
+
+    def deliveries(self) -> SqlDeliveryStore:
+        """The deliveries in the same database."""
+        return SqlDeliveryStore(self._database)
 
     def close(self) -> None:
         """Close idle connections."""
@@ -121,7 +126,8 @@ class SqlJobStore(JobStore):
         gone = and_(JOBS.c.finished_at_s <= ended_before_s, JOBS.c.input_key.is_(None))
         with self._database.writing() as connection:
             job_ids = connection.execute(select(JOBS.c.job_id).where(gone).limit(limit)).scalars().all()
-            connection.execute(delete(REPORTS).where(REPORTS.c.job_id.in_(job_ids)))
+            for table in (REPORTS, DELIVERIES):
+                connection.execute(delete(table).where(table.c.job_id.in_(job_ids)))
             connection.execute(delete(JOBS).where(JOBS.c.job_id.in_(job_ids)))
         return len(job_ids)
 
@@ -147,6 +153,8 @@ def _insert(connection: Connection, job: Job, report: str | None) -> Job:
     sequence = connection.execute(insert(JOBS).values(to_row(job)).returning(JOBS.c.sequence)).scalar_one()
     if report is not None:
         connection.execute(insert(REPORTS).values(job_id=job.job_id, document=report))
+    if job.ended:
+        add_first(connection, job)
     return replace(job, sequence=sequence)
 
 
@@ -164,4 +172,6 @@ def _change(
     connection.execute(update(JOBS).where(JOBS.c.sequence == job.sequence).values(values))
     if report is not None and changed.state is JobState.SUCCEEDED and not job.ended:
         connection.execute(insert(REPORTS).values(job_id=job.job_id, document=report))
+    if changed.ended and not job.ended:
+        add_first(connection, changed)
     return changed

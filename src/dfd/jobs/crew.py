@@ -1,4 +1,4 @@
-"""The threads that do the work of a process: some workers and a sweeper."""
+"""The threads that do the work of a process: some workers, a sweeper, and those who tell callers."""
 
 import logging
 import threading
@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from dfd.errors import Unavailable
+from dfd.jobs.deliverer import Deliverer
 from dfd.jobs.policy import JobPolicy
 from dfd.jobs.sweeper import Sweeper
 from dfd.jobs.worker import Worker
@@ -19,10 +20,18 @@ _ORPHANS_EVERY_S: Final = 3600.0
 
 
 class Crew:
-    """Workers and a sweeper, started together and stopped together."""
+    """Workers, a sweeper and deliverers, started together and stopped together."""
 
-    def __init__(self, workers: Sequence[Worker], sweeper: Sweeper, queue: JobQueue, policy: JobPolicy) -> None:
+    def __init__(
+        self,
+        workers: Sequence[Worker],
+        sweeper: Sweeper,
+        queue: JobQueue,
+        policy: JobPolicy,
+        deliverers: Sequence[Deliverer] = (),
+    ) -> None:
         """Hire; nothing runs yet."""
+        self._deliverers = deliverers
         self._workers = workers
         self._sweeper = sweeper
         self._queue = queue
@@ -35,6 +44,7 @@ class Crew:
         self._stop.clear()
         tasks: list[Callable[[], None]] = [self._sweep]
         tasks += [partial(self._work, worker) for worker in self._workers]
+        tasks += [partial(self._deliver, deliverer) for deliverer in self._deliverers]
         self._threads = [
             threading.Thread(target=task, name=f"dfd-jobs-{number}", daemon=True) for number, task in enumerate(tasks)
         ]
@@ -54,6 +64,11 @@ class Crew:
         while not self._stop.is_set():
             if not self._survived(partial(worker.run_one, self._stop)) and not self._stop.is_set():
                 self._queue.wait(self._policy.poll_s)
+
+    def _deliver(self, deliverer: Deliverer) -> None:
+        while not self._stop.is_set():
+            if not self._survived(deliverer.deliver_one):
+                self._stop.wait(self._policy.poll_s)
 
     def _sweep(self) -> None:
         rounds_between_orphans = max(1, round(_ORPHANS_EVERY_S / self._policy.sweep_s))

@@ -1,7 +1,8 @@
-"""What is allowed to jobs, and how long things take."""
+"""What is allowed to jobs and to telling of them, and how long things take."""
 
 from dataclasses import dataclass, field
 
+from dfd.delivery import Patience
 from dfd.job import Retry
 
 
@@ -44,3 +45,22 @@ class JobPolicy:
             raise ValueError("a lease must outlive two lost heartbeats")
         if min(self.timeout_s, self.poll_s, self.sweep_s, self.orphan_s) <= 0 or self.retention_s < 0:
             raise ValueError(f"times must be positive, got {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPolicy:
+    """How callers are told of the end of their jobs.
+
+    Attributes:
+        patience: of trying again.
+        lease_s: a sender silent for so long is taken for dead; longer than an attempt can take.
+        public_url: what links begin with, without a slash at its end; empty where callers know the address themselves.
+    """
+
+    patience: Patience = field(default_factory=Patience)
+    lease_s: float = 50.0
+    public_url: str = ""
+
+    def __post_init__(self) -> None:
+        if self.lease_s <= 0:
+            raise ValueError("a lease must be positive")

@@ -131,6 +131,7 @@ class JobFilter:
 class JobStore(ABC):
     """The table of jobs, which is the truth about them. Safe to call from several threads and processes.
 
+    Whatever ends a job writes in the same transaction the delivery that is owed for it (`dfd.delivery.first_delivery`).
     Every method raises `JobStoreUnavailable` when the table does not answer; nothing has then been changed, or the
     change was made and its answer was lost.
     """
@@ -207,7 +208,7 @@ class JobStore(ABC):
 
     @abstractmethod
     def remove_ended(self, ended_before_s: float, limit: int) -> int:
-        """Forget jobs that ended by this time and whose file is gone, with their reports; how many there were."""
+        """Forget jobs that ended by this time and whose file is gone, with all that is theirs; how many there were."""
 
 
 @dataclass(frozen=True, slots=True)

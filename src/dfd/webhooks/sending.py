@@ -10,35 +10,24 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
+
+from dfd.delivery import FORBIDDEN, Answer
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Every address of a name, for a port; raises OSError where there is none."""
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _PORTS: Final = {"http": 80, "https": 443}
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What became of one try.
-
-    Attributes:
-        status: HTTP status of the answer; None where there was none.
-        error: why there was none, in a stable word: ``address`` (no address that may be sent to), ``name`` (not
-            resolved), ``connection``, ``tls``, ``time`` or ``answer`` (no HTTP). None where there was one.
-    """
-
-    status: int | None = None
-    error: str | None = None
-
-    @property
-    def arrived(self) -> bool:
-        """Whether the receiver took it."""
-        return self.status is not None and 200 <= self.status < 300
+_ASKS_FOR_PATIENCE: Final = frozenset({429, 503})
+_OWN_NAMES: Final = frozenset({"localhost", "localhost."})
+_MOST_ADDRESSES: Final = 4
+"""Addresses of a name that are tried: the first may be of a kind that this machine cannot reach."""
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
@@ -53,46 +42,85 @@ class Sender:
         self,
         *,
         allow_private: bool = False,
+        allow_http: bool = False,
         limit_s: float = 10.0,
         resolver: Resolve = resolve,
         tls: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Set up.
 
         Args:
             allow_private: whether to send to private, loopback and link-local addresses too.
-            limit_s: longest time of an exchange, from the connection on; resolving has limits of its own.
+            allow_http: whether to send without encryption too.
+            limit_s: longest time of connecting, and again of the exchange; resolving has limits of its own.
             resolver: finds addresses.
             tls: whom to trust; None trusts whom the system trusts.
+            clock: seconds since the epoch, for a ``Retry-After`` that names a moment.
         """
         self._allow_private = allow_private
+        self._allow_http = allow_http
         self._limit_s = limit_s
         self._resolve = resolver
         self._tls = tls or ssl.create_default_context()
+        self._clock = clock
 
-    def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Sent:
+    def objection(self, url: str) -> str | None:
+        """Why an address would never be sent to, as far as that can be told without resolving its name."""
+        try:
+            parts = urlsplit(url)
+            port, host = parts.port, parts.hostname
+        except ValueError:
+            return "it is no web address"
+        if parts.scheme not in _PORTS or not host or port == 0 or not (url.isascii() and url.isprintable()):
+            return "it must be a web address, for example https://example.org/hook"
+        if " " in url or "@" in parts.netloc:
+            return "it must hold no blank and no user name or password"
+        if parts.scheme == "http" and not self._allow_http:
+            return "it must begin with https://"
+        if not self._allow_private and (_is_number(host) or host in _OWN_NAMES) and not is_public(host):
+            return "it names this machine or a private network"
+        return None
+
+    def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Post a body once; never raises on account of the receiver."""
-        parts = _checked(url)
-        if parts is None or parts.hostname is None:
-            return Sent(error="address")
+        if self.objection(url) is not None:
+            return Answer(error=FORBIDDEN)
+        parts = urlsplit(url)
         port = parts.port or _PORTS[parts.scheme]
         try:
-            found = self._resolve(parts.hostname, port)
+            found = self._resolve(parts.hostname or "", port)
         except (OSError, UnicodeError):
-            return Sent(error="name")
+            return Answer(error="name")
         allowed = [address for address in found if self._allow_private or is_public(address)]
         if not allowed:
-            return Sent(error="address")
-        return self._exchange(parts, allowed[0], port, body, headers)
+            return Answer(error=FORBIDDEN)
+        return self._exchange(parts, allowed[:_MOST_ADDRESSES], port, body, headers)
 
-    def _exchange(self, parts: SplitResult, address: str, port: int, body: bytes, headers: Mapping[str, str]) -> Sent:
+    def _connected(self, addresses: Sequence[str], port: int) -> socket.socket | Answer:
+        """A connection to the first address that takes one."""
+        last_s = time.monotonic() + self._limit_s
+        answer = Answer(error="time")
+        for address in addresses:
+            rest_s = last_s - time.monotonic()
+            if rest_s <= 0:
+                break
+            try:
+                return socket.create_connection((address, port), timeout=rest_s)
+            except TimeoutError:
+                answer = Answer(error="time")
+            except OSError:
+                answer = Answer(error="connection")
+        return answer
+
+    def _exchange(
+        self, parts: SplitResult, addresses: Sequence[str], port: int, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        plain = self._connected(addresses, port)
+        if isinstance(plain, Answer):
+            return plain
+        plain.settimeout(self._limit_s)
         late = threading.Event()
-        try:
-            plain = socket.create_connection((address, port), timeout=self._limit_s)
-        except TimeoutError:
-            return Sent(error="time")
-        except OSError:
-            return Sent(error="connection")
 
         def cut() -> None:  # a receiver that sends a byte now and then would outlast any timeout of a read
             late.set()
@@ -107,23 +135,26 @@ class Sender:
         try:
             return self._post(parts, plain, body, headers)
         except ssl.SSLError:
-            return Sent(error="time" if late.is_set() else "tls")
+            return Answer(error="time" if late.is_set() else "tls")
         except TimeoutError:
-            return Sent(error="time")
+            return Answer(error="time")
         except (OSError, http.client.HTTPException, ValueError):
-            return Sent(error="time" if late.is_set() else "answer")
+            return Answer(error="time" if late.is_set() else "answer")
         finally:
             watch.cancel()
             plain.close()
 
-    def _post(self, parts: SplitResult, plain: socket.socket, body: bytes, headers: Mapping[str, str]) -> Sent:
+    def _post(self, parts: SplitResult, plain: socket.socket, body: bytes, headers: Mapping[str, str]) -> Answer:
         host = parts.hostname or ""
         connection = http.client.HTTPConnection(parts.netloc)
         try:
             secure = parts.scheme == "https"
             connection.sock = self._tls.wrap_socket(plain.dup(), server_hostname=host) if secure else plain.dup()
             connection.request("POST", _target(parts), body, {"Host": parts.netloc, "Connection": "close", **headers})
-            return Sent(status=connection.getresponse().status)
+            response = connection.getresponse()
+            asks = response.status in _ASKS_FOR_PATIENCE
+            pause_s = retry_after_s(response.getheader("Retry-After"), self._clock()) if asks else 0.0
+            return Answer(status=response.status, retry_after_s=pause_s)
         finally:
             connection.close()
 
@@ -145,14 +176,26 @@ def is_public(address: str) -> bool:
     return found.is_global and not (found.is_multicast or found.is_reserved or found.is_unspecified)
 
 
-def _checked(url: str) -> SplitResult | None:
-    """The parts of an address that may be sent to; None for any other."""
+def retry_after_s(text: str | None, now_s: float) -> float:
+    """Seconds that a ``Retry-After`` asks for (RFC 9110, 10.2.3): a number, or a moment; 0 where it says neither."""
+    text = (text or "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:12])
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
+        moment = parsedate_to_datetime(text)
     except ValueError:
-        return None
-    return parts if usable and "@" not in parts.netloc and url.isascii() and url.isprintable() else None
+        return 0.0
+    return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now_s)
+
+
+def _is_number(host: str) -> bool:
+    """Whether a host is an address and no name, however it is written: resolvers take 127.1 and 0x7f000001 too."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        last = host.rstrip(".").rpartition(".")[2]
+        return last.isdecimal() or last.startswith("0x")  # so the URL standard tells numbers from names
+    return True
 
 
 def _target(parts: SplitResult) -> str:
