@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.fakes import make_job
 
+from dfd.delivery import Delivery
 from dfd.job import ENDED, Job, JobFailure, JobState, Retry
 from dfd.ports import JobStore, Transition
 
@@ -33,17 +34,25 @@ class JobMachine(RuleBasedStateMachine):
         """An empty table."""
         raise NotImplementedError
 
+    def deliveries_of(self, job_id: str) -> list[Delivery]:
+        """What the table says is owed for a job."""
+        raise NotImplementedError
+
     def _change(self, job_id: str, transition: Transition, report: str | None = None) -> None:
         """Change a job; an ended one declines, so each ended job that comes back is an end."""
         changed = self.store.change(job_id, transition, report)
         if changed is not None and changed.ended:
             self.ends[job_id] += 1
 
-    @rule(priority=st.integers(-2, 2), patience_s=st.none() | st.integers(1, 50))
-    def submit(self, priority: int, patience_s: int | None) -> None:
+    @rule(
+        priority=st.integers(-2, 2),
+        patience_s=st.none() | st.integers(1, 50),
+        callback_url=st.sampled_from([None, "https://a.example/"]),
+    )
+    def submit(self, priority: int, patience_s: int | None, callback_url: str | None) -> None:
         self.added += 1
         expires_at_s = None if patience_s is None else self.now_s + patience_s
-        job = make_job(f"job-{self.added}", priority=priority, expires_at_s=expires_at_s)
+        job = make_job(f"job-{self.added}", priority=priority, expires_at_s=expires_at_s, callback_url=callback_url)
         self.store.add([job])
 
     @rule(passed_s=st.floats(0.1, 40.0))
@@ -89,6 +98,8 @@ class JobMachine(RuleBasedStateMachine):
             assert (job.finished_at_s is None) == (not job.ended)
             assert (self.store.report(job.job_id) is not None) == (job.state is JobState.SUCCEEDED)
             assert (job.lease_expires_at_s is not None) == (job.state is JobState.RUNNING)
+            owed = [delivery.created_at_s for delivery in self.deliveries_of(job.job_id)]
+            assert owed == ([job.finished_at_s] if job.ended and job.callback_url else [])
             assert 0 <= job.attempts <= RETRY.max_attempts
 
     def _success_of(self, claim: int) -> Callable[[Job], Job | None]:

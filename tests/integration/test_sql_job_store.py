@@ -16,6 +16,7 @@ from sqlalchemy import event, text
 from tests.fakes import make_job
 from tests.job_machine import JobMachine
 
+from dfd.delivery import Answer, Delivery, Patience
 from dfd.errors import ConfigurationError, JobStoreUnavailable
 from dfd.job import Job
 from dfd.job_store import database as database_module
@@ -144,7 +145,7 @@ def test_no_query_of_a_job_on_its_way_reads_the_whole_table(tmp_path: Path) -> N
         if statement.startswith(("SELECT", "UPDATE", "DELETE")):
             explain(statement, parameters)
 
-    [job] = store.add([make_job()])
+    [job] = store.add([make_job(callback_url="https://a.example/")])
     store.waiting(10)
     store.ahead_of(job)
     held = store.claim(lambda found: found.claimed("worker", 110.0, 30.0), 110.0)
@@ -153,12 +154,17 @@ def test_no_query_of_a_job_on_its_way_reads_the_whole_table(tmp_path: Path) -> N
     store.change("job-1", lambda found: found.succeeded(1, 120.0, "fake", 0.9, "key"), report="{}")
     store.report("job-1")
     store.answered("key")
+    deliveries, patience = store.deliveries(), Patience()
+    assert deliveries.claim(lambda found: found.claimed(120.0, 30.0, patience), 120.0) is not None
+    deliveries.change("job-1", 1, lambda found: found.answered(1, Answer(204), 121.0, patience, 0.5))
+    assert deliveries.add("job-1", lambda known: known[0].again(2, 122.0)) is not None
+    assert len(deliveries.of_job("job-1")) == 2
     store.with_input(130.0, 10)
     store.change("job-1", Job.without_input)
     store.remove_ended(130.0, 10)
     connection.close()
     store.close()
-    assert len(statements) >= 14
+    assert len(statements) >= 22
 
 
 class _OnSqlite(JobMachine):
@@ -169,6 +175,9 @@ class _OnSqlite(JobMachine):
         self.sql = SqlJobStore(f"sqlite:///{self.folder.name}/jobs.sqlite3")
         self.sql.migrate()
         return self.sql
+
+    def deliveries_of(self, job_id: str) -> list[Delivery]:
+        return self.sql.deliveries().of_job(job_id)
 
     def teardown(self) -> None:
         try:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.fakes import FakeJobStore, make_job
 from tests.job_machine import AWAY, LEASE_S, RETRY, JobMachine
 
+from dfd.delivery import Delivery
 from dfd.job import WORKER_LOST, Job, JobState
 
 
@@ -155,7 +156,11 @@ def test_delays_grow_to_a_limit(attempts: int) -> None:
 
 class _InMemory(JobMachine):
     def make_store(self) -> FakeJobStore:
-        return FakeJobStore()
+        self.fake = FakeJobStore()
+        return self.fake
+
+    def deliveries_of(self, job_id: str) -> list[Delivery]:
+        return self.fake.deliveries().of_job(job_id)
 
 
 TestAnyOrderOfEvents = _InMemory.TestCase

@@ -151,6 +151,20 @@ def test_other_programs_words_in_debug_do_no_harm(monkeypatch: pytest.MonkeyPatc
     assert load_settings().debug is meant
 
 
+@pytest.mark.parametrize("secret", ["secret", "short1", f"{SECRET},changeme", f"short1,{SECRET}"])
+def test_a_weak_secret_for_webhooks_is_refused_and_not_repeated(secret: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"WEBHOOK_SECRET (is a sample value|has fewer)") as caught:
+        load_settings(webhook_secret=secret)
+    assert SECRET not in str(caught.value)
+
+
+def test_secrets_for_webhooks_are_separated_by_commas() -> None:
+    assert load_settings().webhook_secrets == load_settings(webhook_secret=" , ").webhook_secrets == ()
+    settings = load_settings(webhook_secret=f"{SECRET}, {SECRET}-2 ")
+    assert settings.webhook_secrets == (SECRET, f"{SECRET}-2")
+    assert SECRET not in repr(settings)
+
+
 # --- processors and places ----------------------------------------------------------------------------------------
 
 

@@ -3,54 +3,29 @@
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.webhook_receiver import Receiver, receiving
 
 from dfd.delivery import Answer
+from dfd.errors import CallbackRefused
 from dfd.signing import SIGNATURE, TIMESTAMP, is_genuine, signed_headers
-from dfd.webhooks.sending import Sender, is_public
-
-
-class Receiver(HTTPServer):
-    """Keeps what it was sent, and answers with a status of the test's choice."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.status = 204
-        self.headers: dict[str, str] = {}
-        self.got: list[tuple[str, dict[str, str], bytes]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://receiver.example:{self.server_port}/hook?a=1"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.got.append((self.path, dict(self.headers), body))
-        self.send_response(self.server.status)
-        for name, value in self.server.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
+from dfd.webhooks.notifier import EVENT, SignedNotifier
+from dfd.webhooks.sending import Sender, is_public, retry_after_s
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    server = Receiver()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with receiving() as server:
+        yield server
+
+
+def named(receiver: Receiver) -> str:
+    return receiver.url("receiver.example", "?a=1")
 
 
 def here(_host: str, _port: int) -> Sequence[str]:
@@ -60,19 +35,19 @@ def here(_host: str, _port: int) -> Sequence[str]:
 def test_what_is_sent_arrives_and_can_be_verified(receiver: Receiver) -> None:
     body = b'{"id": "j"}'
     sent = Sender(allow_http=True, allow_private=True, resolver=here).send(
-        receiver.url, body, signed_headers(["secret"], body, 1000.9)
+        named(receiver), body, signed_headers(["secret"], body, 1000.9)
     )
     assert sent == Answer(204)
     assert sent.arrived
-    [(path, headers, got)] = receiver.got
-    assert (path, got, headers[TIMESTAMP]) == ("/hook?a=1", body, "1000")
-    assert headers["Host"] == f"receiver.example:{receiver.server_port}"
-    assert is_genuine("secret", headers, got, 1200.0)
+    [got] = receiver.got
+    assert (got.path, got.body, got.headers[TIMESTAMP]) == ("/hook?a=1", body, "1000")
+    assert got.headers["Host"] == f"receiver.example:{receiver.port}"
+    assert is_genuine("secret", got.headers, got.body, 1200.0)
 
 
 def test_private_addresses_are_refused_after_resolving(receiver: Receiver) -> None:
-    assert Sender(allow_http=True, resolver=here).send(receiver.url, b"", {}) == Answer(error="address")
-    assert Sender(allow_http=True).send(f"http://127.0.0.1:{receiver.server_port}/", b"", {}) == Answer(error="address")
+    assert Sender(allow_http=True, resolver=here).send(named(receiver), b"", {}) == Answer(error="address")
+    assert Sender(allow_http=True).send(f"http://127.0.0.1:{receiver.port}/", b"", {}) == Answer(error="address")
     assert receiver.got == []
 
 
@@ -83,14 +58,14 @@ def test_the_name_is_resolved_once_and_the_checked_address_taken(receiver: Recei
         asked.append(host)
         return ["127.0.0.1"] if len(asked) == 1 else ["192.0.2.1"]
 
-    assert Sender(allow_http=True, allow_private=True, resolver=fickle).send(receiver.url, b"", {}).arrived
+    assert Sender(allow_http=True, allow_private=True, resolver=fickle).send(named(receiver), b"", {}).arrived
     assert asked == ["receiver.example"]
 
 
 @pytest.mark.parametrize("status", [301, 307, 404, 500])
 def test_redirects_are_not_followed_and_other_answers_are_told(receiver: Receiver, status: int) -> None:
-    receiver.status, receiver.headers = status, {"Location": receiver.url}
-    sent = Sender(allow_http=True, allow_private=True, resolver=here).send(receiver.url, b"", {})
+    receiver.status, receiver.headers = status, {"Location": named(receiver)}
+    sent = Sender(allow_http=True, allow_private=True, resolver=here).send(named(receiver), b"", {})
     assert sent == Answer(status)
     assert not sent.arrived
     assert len(receiver.got) == 1
@@ -126,7 +101,7 @@ def test_one_that_drips_is_given_up_too() -> None:
 
 
 def test_a_receiver_without_tls_is_told(receiver: Receiver) -> None:
-    url = receiver.url.replace("http://", "https://")
+    url = named(receiver).replace("http://", "https://")
     assert Sender(allow_http=True, allow_private=True, resolver=here).send(url, b"", {}).error in ("tls", "answer")
 
 
@@ -189,3 +164,109 @@ def test_forged_old_and_broken_signatures_are_refused() -> None:
     assert not is_genuine("secret", {}, b"body", 1000.0)
     with pytest.raises(ValueError, match="empty"):
         signed_headers([""], b"body", 1000.0)
+
+
+def test_while_a_secret_is_replaced_either_will_do() -> None:
+    headers = signed_headers(["new-secret", "old-secret"], b"body", 1000.0)
+    assert headers[SIGNATURE].count("v1=") == 2
+    for secret, genuine in (("new-secret", True), ("old-secret", True), ("older-secret", False)):
+        assert is_genuine(secret, headers, b"body", 1000.0) is genuine
+    assert is_genuine("old-secret", {name.lower(): value for name, value in headers.items()}, b"body", 1000.0)
+    with pytest.raises(ValueError, match="secret"):
+        signed_headers([], b"body", 1000.0)
+
+
+@given(st.text(), st.text(), st.binary())
+def test_no_header_that_a_stranger_makes_up_is_genuine_or_breaks_anything(
+    timestamp: str, signature: str, body: bytes
+) -> None:
+    assert not is_genuine("secret", {TIMESTAMP: timestamp, SIGNATURE: signature}, body, 1000.0)
+    assert not is_genuine("secret", {TIMESTAMP: "1000", SIGNATURE: signature}, body, 1000.0)
+
+
+def test_an_event_is_posted_as_json_and_names_itself(receiver: Receiver) -> None:
+    sender = Sender(allow_http=True, allow_private=True, resolver=here)
+    notifier = SignedNotifier(sender, ["new-secret", "old-secret"], "1.2.3")
+    assert notifier.notify(named(receiver), "evt_1", b"{}", 1000.0) == Answer(204)
+    [got] = receiver.got
+    told = [got.headers[name] for name in (EVENT, "Content-Type", "User-Agent")]
+    assert told == ["evt_1", "application/json", "dfd/1.2.3"]
+    assert is_genuine("old-secret", got.headers, got.body, 1000.0)
+    with pytest.raises(ValueError, match="secret"):
+        SignedNotifier(sender, [], "1")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_receiver_may_ask_for_patience(receiver: Receiver, status: int) -> None:
+    receiver.status, receiver.headers = status, {"Retry-After": "120"}
+    sender = Sender(allow_http=True, allow_private=True, resolver=here)
+    assert sender.send(named(receiver), b"", {}) == Answer(status, retry_after_s=120.0)
+    receiver.status = 500
+    assert sender.send(named(receiver), b"", {}) == Answer(500)
+
+
+def test_patience_is_asked_for_in_seconds_or_until_a_moment() -> None:
+    moment = format_datetime(datetime.fromtimestamp(1060, UTC), usegmt=True)
+    for text, asked_s in (("7", 7.0), (moment, 60.0), ("soon", 0.0), ("-1", 0.0), ("", 0.0), (None, 0.0)):
+        assert retry_after_s(text, 1000.0) == asked_s
+    assert retry_after_s(moment, 2000.0) == 0.0
+
+
+@given(st.text())
+def test_nonsense_asks_for_nothing_that_breaks(text: str) -> None:
+    assert retry_after_s(text, 1000.0) >= 0.0
+
+
+def test_an_address_that_cannot_be_reached_is_passed_over(receiver: Receiver) -> None:
+    def two(_host: str, _port: int) -> Sequence[str]:
+        return ["127.0.0.2", "127.0.0.1"]  # the receiver listens on the second alone
+
+    assert Sender(allow_http=True, allow_private=True, resolver=two).send(named(receiver), b"", {}).arrived
+
+
+def test_of_several_addresses_only_public_ones_are_taken(receiver: Receiver) -> None:
+    def mixed(_host: str, _port: int) -> Sequence[str]:
+        return ["127.0.0.1", "192.0.2.1"]
+
+    assert Sender(allow_http=True, resolver=mixed).send(named(receiver), b"", {}) == Answer(error="address")
+    assert receiver.got == []
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://a.example/", "https://"),
+        ("ftp://a.example/", "web address"),
+        ("a.example/hook", "web address"),
+        ("https://", "web address"),
+        ("https://a.example:0/", "web address"),
+        ("https://a.example:x/", "web address"),
+        ("https://b\N{LATIN SMALL LETTER U WITH DIAERESIS}.example/", "web address"),
+        ("https://a.example/\nX: y", "web address"),
+        ("https://u:p@a.example/", "password"),
+        ("https://a.example/a b", "blank"),
+        ("https://localhost/", "private"),
+        ("https://127.0.0.1/", "private"),
+        ("https://127.1/", "private"),
+        ("https://2130706433/", "private"),
+        ("https://0x7f000001/", "private"),
+        ("https://[::1]:8443/", "private"),
+        ("https://169.254.169.254/latest/meta-data/", "private"),
+    ],
+)
+def test_a_bad_address_is_refused_with_its_reason(url: str, why: str) -> None:
+    with pytest.raises(CallbackRefused, match=why):
+        SignedNotifier(Sender(), ["secret"], "1").check(url)
+    assert Sender(resolver=here).send(url, b"", {}) == Answer(error="address")
+
+
+def test_good_addresses_are_taken_and_the_operator_may_allow_more() -> None:
+    for url in ("https://a.example", "https://a.example:8443/hook?token=1", "https://93.184.216.34/"):
+        SignedNotifier(Sender(), ["secret"], "1").check(url)
+    SignedNotifier(Sender(allow_http=True, allow_private=True), ["secret"], "1").check("http://127.0.0.1:8080/hook")
+
+
+@given(st.text())
+def test_any_text_is_either_an_address_or_refused(url: str) -> None:
+    refused = Sender().objection(url) is not None
+    assert refused or url.startswith("https://")

@@ -52,4 +52,4 @@ def event_of(job: Job, public_url: str) -> bytes:
 
 def moment(at_s: float | None) -> str | None:
     """A time in UTC (RFC 3339), to the millisecond."""
-    return None if at_s is None else datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
+    return None if at_s is None else datetime.fromtimestamp(round(at_s, 3), UTC).isoformat(timespec="milliseconds")
