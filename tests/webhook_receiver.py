@@ -1,6 +1,7 @@
 """A receiver of webhooks that really listens, and answers as a test tells it."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -78,12 +79,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving(port: int = 0) -> Iterator[Receiver]:
+def receiving(port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """A receiver on a port, or on a free one, that takes everything until it is told otherwise."""
     receiver = Receiver(port)
     receiver.hold.set()
     with _Server(receiver) as server:
         receiver.port = server.server_port
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -1,6 +1,7 @@
 """Telling callers of the end of their jobs, over fakes: what is sent, how often, and what of it is told."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,30 @@ def test_the_event_holds_what_the_interface_says_of_the_job_and_no_more(changes:
     assert event.job == summary_of(job)
     assert URL not in body.decode()
     assert (event.report is None) == (job.state is not JobState.SUCCEEDED)
+
+
+def test_the_documented_event_is_one() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/api.md").read_text(encoding="utf-8")
+    [example] = [
+        block for block in re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL) if "evt_" in block
+    ]
+    documented = JobEnded.model_validate_json(example)
+    job = make_job(
+        documented.job.id,
+        state=JobState.SUCCEEDED,
+        external_id="ticket-7",
+        callback_url=URL,
+        created_at_s=documented.job.created_at.timestamp(),
+        started_at_s=documented.created_at.timestamp() - 3.25,
+        finished_at_s=documented.created_at.timestamp(),
+        attempts=1,
+        done_frames=60,
+        total_frames=60,
+        verdict="fake",
+        fake_probability=0.9,
+        input_bytes=1_048_576,
+    )
+    assert json.loads(event_of(job, "https://dfd.example")) == json.loads(example)
 
 
 # --- trying again -------------------------------------------------------------------------------------------------

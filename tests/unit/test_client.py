@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from dfd.client import (
     ClientError,
     Conflict,
     NotFound,
+    NotGenuine,
     NotInTime,
     ProblemError,
     Refused,
@@ -26,8 +28,12 @@ from dfd.client import (
     TryLater,
     Unauthorized,
     Unreachable,
+    event_in,
 )
+from dfd.delivery import Answer as Receipt
+from dfd.delivery import DeliveryState
 from dfd.job import JobState
+from dfd.signing import signed_headers
 
 pytestmark = pytest.mark.anyio
 
@@ -154,6 +160,57 @@ async def test_the_real_application_is_understood(tmp_path: Path) -> None:
             await client.job("nobody")
         assert (refused.value.status, refused.value.code) == (404, "job_not_found")
         assert refused.value.request_id
+
+
+async def test_deliveries_are_told_replayed_and_received(tmp_path: Path) -> None:
+    house = House()
+    assert house.notifier is not None
+    house.notifier.answers = [Receipt(500), Receipt(410)]
+    services = make_services(house.analyzer, jobs=house.desk, callbacks=house.callbacks)
+    transport = httpx.ASGITransport(create_app(services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://dfd.example") as http:
+        client = AsyncClient(http=http)
+        [job] = await client.submit(b"video", callback_url="https://a.example/")
+        assert await client.deliveries(job.id) == []
+        house.worker().run_one(house.stop)
+        house.deliverer.deliver_one()
+        [delivery] = await client.deliveries(job.id)
+        assert (delivery.state, delivery.attempts, delivery.log[0].status) == (DeliveryState.PENDING, 1, 500)
+        assert delivery.next_attempt_at == datetime.fromtimestamp(house.now_s + 5.0, UTC)
+        with pytest.raises(Conflict):
+            await client.replay(job.id, 1)
+        house.now_s += 5.0
+        house.deliverer.deliver_one()
+        again = await client.replay(job.id, 1)
+        assert (again.id, again.event_id) == (2, delivery.event_id)
+        with pytest.raises(NotFound):
+            await client.replay(job.id, 7)
+        with pytest.raises(Refused) as refused:
+            await client.submit(b"video", callback_url="http://a.example/")
+        assert refused.value.code == "callback_refused"
+    body = house.notifier.sent[0][2]
+    event = event_in(body, signed_headers(["secret"], body, 1000.0), "secret", now_s=1000.0)
+    assert (event.id, event.type) == (delivery.event_id, "job.succeeded")
+    assert (event.job.id, event.job.verdict, event.report) == (job.id, "fake", f"/v1/jobs/{job.id}/report.json")
+
+
+async def test_a_lost_replay_is_not_repeated() -> None:
+    error, script = await both(httpx.ReadError("cut"), act=lambda client: client.replay("j", 1))
+    assert isinstance(error, Unreachable)
+    assert (script.slept, script.requests[0].url.path) == ([], "/v1/jobs/j/deliveries/1/replay")
+    found, _ = await both(httpx.Response(200, json={"deliveries": []}), act=lambda client: client.deliveries("j"))
+    assert found == []
+
+
+def test_what_is_not_genuine_is_no_event() -> None:
+    headers = signed_headers(["secret"], b"{}", 1000.0)
+    for body, secret, now_s in ((b"[]", "secret", 1000.0), (b"{}", "other", 1000.0), (b"{}", "secret", 2000.0)):
+        with pytest.raises(NotGenuine):
+            event_in(body, headers, secret, now_s=now_s)
+    with pytest.raises(NotGenuine):
+        event_in(b"{}", headers, "secret")
+    with pytest.raises(BadAnswer):
+        event_in(b"{}", headers, "secret", now_s=1000.0)
 
 
 @pytest.mark.parametrize(

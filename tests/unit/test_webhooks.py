@@ -1,14 +1,21 @@
 """Signing and sending of webhooks, against a receiver that really listens."""
 
+import re
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.servers import not_installed
 from tests.webhook_receiver import Receiver, receiving
 
 from dfd.delivery import Answer
@@ -105,6 +112,36 @@ def test_a_receiver_without_tls_is_told(receiver: Receiver) -> None:
     assert Sender(allow_http=True, allow_private=True, resolver=here).send(url, b"", {}).error in ("tls", "answer")
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of receiver.example that signs itself, with its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        not_installed("OpenSSL is not installed (Debian: openssl)")
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(path)]
+    name = ["-subj", "/CN=receiver.example", "-addext", "subjectAltName=DNS:receiver.example"]
+    command = [openssl, "req", "-x509", *key, "-out", str(path.with_suffix(".crt")), "-days", "2", *name]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    with path.open("ab") as both:
+        both.write(path.with_suffix(".crt").read_bytes())
+    return path
+
+
+def test_over_tls_the_name_is_checked_whatever_the_address(certificate: Path) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=certificate)
+    with receiving(tls=tls) as receiver:
+        port = receiver.port
+        sender = Sender(allow_private=True, resolver=here, tls=trusting)
+        assert sender.send(f"https://receiver.example:{port}/hook", b"{}", {}) == Answer(204)
+        assert sender.send(f"https://other.example:{port}/hook", b"{}", {}) == Answer(error="tls")
+        strict = Sender(allow_private=True, resolver=here)
+        assert strict.send(f"https://receiver.example:{port}/hook", b"{}", {}) == Answer(error="tls")
+    assert [got.path for got in receiver.got] == ["/hook"]
+
+
 def test_a_name_that_is_unknown_is_told() -> None:
     def nobody(_host: str, _port: int) -> Sequence[str]:
         raise socket.gaierror
@@ -182,6 +219,23 @@ def test_no_header_that_a_stranger_makes_up_is_genuine_or_breaks_anything(
 ) -> None:
     assert not is_genuine("secret", {TIMESTAMP: timestamp, SIGNATURE: signature}, body, 1000.0)
     assert not is_genuine("secret", {TIMESTAMP: "1000", SIGNATURE: signature}, body, 1000.0)
+
+
+def test_the_documented_check_holds_and_refuses() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/api.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(example, "api.md", "exec"), names)
+    documented = names["is_genuine"]
+    headers = signed_headers(["new-secret", "old-secret"], b"body", 1000.0)
+    for secret in ("new-secret", "old-secret"):
+        assert documented(secret, headers, b"body", 1200.0)
+        assert not documented(secret, headers, b"Body", 1200.0)
+        assert not documented(secret, headers, b"body", 1301.0)
+        assert not documented(secret, headers | {TIMESTAMP: "1001"}, b"body", 1200.0)
+        assert not documented(secret, headers | {SIGNATURE: "v1=\N{SNOWMAN}"}, b"body", 1200.0)
+        assert not documented(secret, {}, b"body", 1200.0)
+    assert not documented("other", headers, b"body", 1200.0)
 
 
 def test_an_event_is_posted_as_json_and_names_itself(receiver: Receiver) -> None:
@@ -266,7 +320,10 @@ def test_good_addresses_are_taken_and_the_operator_may_allow_more() -> None:
     SignedNotifier(Sender(allow_http=True, allow_private=True), ["secret"], "1").check("http://127.0.0.1:8080/hook")
 
 
+ORDINARY = Sender()
+
+
 @given(st.text())
 def test_any_text_is_either_an_address_or_refused(url: str) -> None:
-    refused = Sender().objection(url) is not None
+    refused = ORDINARY.objection(url) is not None
     assert refused or url.startswith("https://")
