@@ -197,7 +197,7 @@ class Settings(BaseSettings):
         description="Longest wait before its second attempt, in seconds; doubled for each further one",
     )
     public_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
-        None, description="Address that callers reach the service at, for links in webhooks; unset: links have none"
+        None, description="Address that callers reach the service at, for links in webhooks; unset: links are paths"
     )
     cors_origins: Annotated[
         tuple[str, ...], NoDecode, BeforeValidator(_split_origins), AfterValidator(_checked_origins)

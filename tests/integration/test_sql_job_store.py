@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from hypothesis import settings
@@ -21,7 +22,7 @@ from dfd.errors import ConfigurationError, JobStoreUnavailable
 from dfd.job import Job
 from dfd.job_store import database as database_module
 from dfd.job_store.database import Database
-from dfd.job_store.migrating import migrate
+from dfd.job_store.migrating import _config, migrate
 from dfd.job_store.schema import METADATA
 from dfd.job_store.sql import SqlJobStore
 
@@ -63,6 +64,17 @@ def test_several_processes_may_migrate_at_once(url: str) -> None:
         list(pool.map(both, databases))
     for database in databases:
         database.close()
+
+
+def test_tables_of_the_version_before_webhooks_are_brought_up_to_date_with_their_jobs(url: str) -> None:
+    store = SqlJobStore(url)
+    with store._database.writing() as connection:
+        command.upgrade(_config(connection), "0002")
+    store.add([make_job(callback_url="https://a.example/")])
+    store.migrate()
+    assert store.change("job-1", lambda job: job.cancelled(120.0)) is not None
+    assert len(store.deliveries().of_job("job-1")) == 1
+    store.close()
 
 
 def test_tables_of_a_newer_version_are_left_alone(database: Database) -> None:

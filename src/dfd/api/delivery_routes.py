@@ -55,7 +55,17 @@ async def replay_delivery(
     return detail_of(await front.ask(lambda: services.callbacks.replay(job_id, delivery_id)))
 
 
-@events.post("job_ended", summary="A job has ended", status_code=204)
+@events.post(
+    "job_ended",
+    summary="A job has ended",
+    operation_id="job_ended",
+    status_code=204,
+    response_description="Taken, as with any other 2xx.",
+    responses={
+        410: {"description": "Refused for good: it does not come again."},
+        "default": {"description": "Not taken: it comes again."},
+    },
+)
 async def job_ended(
     body: JobEnded,
     dfd_event: Annotated[str, Header(alias="DFD-Event", description="The event's `id`.")],
@@ -69,4 +79,4 @@ async def job_ended(
         ),
     ],
 ) -> None:
-    """Sent to a job's `callback_url` once it has ended, at least once; any 2xx takes it, 410 refuses it for good."""
+    """Sent to a job's `callback_url` once it has ended, at least once."""
