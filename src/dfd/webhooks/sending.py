@@ -23,6 +23,12 @@ Resolve = Callable[[str, int], Sequence[str]]
 """Every address of a name, for a port; raises OSError where there is none."""
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_NEVER: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "fec0::/10")
+)
+"""Special networks (IANA) that `ipaddress` takes for global, or took in a version of Python that is supported."""
+
 _PORTS: Final = {"http": 80, "https": 443}
 _ASKS_FOR_PATIENCE: Final = frozenset({429, 503})
 _OWN_NAMES: Final = frozenset({"localhost", "localhost."})
@@ -173,6 +179,8 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         if found.teredo is not None:
             return False
+    if any(found in network for network in _NEVER):
+        return False
     return found.is_global and not (found.is_multicast or found.is_reserved or found.is_unspecified)
 
 
