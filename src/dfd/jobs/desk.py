@@ -251,8 +251,8 @@ class JobDesk:
         try:
             for job, file in zip(jobs, files, strict=True):
                 if job.input_key is not None:
+                    put.append(job.input_key)  # also one that failed: its answer may have been lost
                     self._storage.put(job.input_key, file.path)
-                    put.append(job.input_key)
             added = self._store.add(jobs, reports)
         finally:
             kept = {job.input_key for job in added}
