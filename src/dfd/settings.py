@@ -202,6 +202,12 @@ class Settings(BaseSettings):
     )
     retention_days: float = Field(30.0, gt=0, description="Days that an ended job, its upload and its report are kept")
     zero_retention: bool = Field(False, description="Delete an upload as soon as its job has ended")
+    presigned_downloads: bool = Field(
+        False, description="Send who loads an upload to an address in the S3 storage, which callers must then reach"
+    )
+    presigned_expiry_s: int = Field(
+        300, ge=1, le=604_800, description="Such an address is valid for so many seconds, to whoever has it"
+    )
     cors_origins: Annotated[
         tuple[str, ...], NoDecode, BeforeValidator(_split_origins), AfterValidator(_checked_origins)
     ] = Field(("*",), description="Origins browsers may call from, with commas between; `*` is any")
@@ -233,6 +239,12 @@ class Settings(BaseSettings):
     def _refuse_a_queue_without_broker(self) -> Self:
         if self.job_queue == "celery" and self.broker_url is None:
             raise ValueError("JOB_QUEUE is celery, but BROKER_URL is not set")
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_addresses_in_a_folder(self) -> Self:
+        if self.presigned_downloads and not (self.storage_url or "").startswith("s3://"):
+            raise ValueError("PRESIGNED_DOWNLOADS is on, but STORAGE_URL names no bucket: a folder has no addresses")
         return self
 
     @property

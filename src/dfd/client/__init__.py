@@ -21,9 +21,10 @@ from dfd.client.errors import (
     Unauthorized,
     Unreachable,
 )
-from dfd.client.values import Job, JobEvent, JobPage, Prediction, Progress
+from dfd.client.values import Artifact, Job, JobEvent, JobPage, Prediction, Progress
 
 __all__ = [
+    "Artifact",
     "AsyncClient",
     "BadAnswer",
     "Client",
