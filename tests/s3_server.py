@@ -60,7 +60,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         "--vfs-cache-mode",
         "off",
         "--dir-cache-time",
-        "0s",
+        "1ms",  # what tests put into the folder is seen; with 0s rclone spins, and on a busy machine answers no more
         str(folder),
     ]
     with log_path.open("wb") as log, subprocess.Popen([*command, *options], stdout=log, stderr=log) as process:
