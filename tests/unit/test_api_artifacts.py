@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import ASGIApp, Message, Receive, Send
 from tests.api_client import TOKEN, assert_problem, client_of, make_services
 from tests.fakes import FakeStorage
 from tests.unit.test_jobs import House
 
 from dfd.api.app import create_app
+from dfd.api.artifact_routes import SentFile
 from dfd.api.media_types import UNKNOWN, media_type_of
 from dfd.api.ranges import wanted_part
 from dfd.api.services import Services
@@ -174,30 +176,29 @@ async def test_who_loads_an_upload_is_led_to_the_storage_if_that_is_wanted() -> 
     assert (await get(services, f"/v1/jobs/{job_id}/artifacts/upload")).content == MP4
 
 
+async def load(app: ASGIApp, path: str, receive: Receive, send: Send) -> None:
+    """What a server does with a request, with ways of its own to take the answer."""
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "headers": []}
+    scope |= {"query_string": b"", "http_version": "1.1", "scheme": "http", "server": ("dfd.example", 80)}
+    await app(scope | {"asgi": {"version": "3.0"}}, receive, send)
+
+
 async def test_only_so_many_load_at_the_same_time_and_one_who_leaves_makes_room() -> None:
     house = House(storage=FakeStorage(piece_bytes=10))
     services, job_id = await made(house, max_downloads=1)
     app = create_app(services)
     path, sent, more = f"/v1/jobs/{job_id}/artifacts/upload", asyncio.Event(), asyncio.Event()
 
-    async def receive() -> dict[str, Any]:
+    async def receive() -> Message:
         await more.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: Any) -> None:
+    async def send(message: Message) -> None:
         if message.get("body"):
             sent.set()
             await more.wait()
 
-    scope: dict[str, Any] = {
-        "type": "http",
-        "method": "GET",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-    }
-    scope |= {"headers": [], "http_version": "1.1", "scheme": "http", "server": ("t", 80), "asgi": {"version": "3.0"}}
-    slow = asyncio.create_task(app(scope, receive, send))
+    slow = asyncio.create_task(load(app, path, receive, send))
     await sent.wait()
     async with client_of(app) as client:
         refused = await client.get(path)
@@ -205,6 +206,29 @@ async def test_only_so_many_load_at_the_same_time_and_one_who_leaves_makes_room(
         assert int(refused.headers["retry-after"]) > 0
         more.set()
         await slow
+        assert (await client.get(path)).content == MP4
+
+
+async def test_one_who_takes_nothing_makes_room_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SentFile, "limit_s", 0.05)
+    house = House(storage=FakeStorage(piece_bytes=10))
+    services, job_id = await made(house, max_downloads=1)
+    app, never = create_app(services), asyncio.Event()
+    path = f"/v1/jobs/{job_id}/artifacts/upload"
+    bodies: list[bytes] = []
+
+    async def receive() -> Message:
+        await never.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            bodies.append(message["body"])
+            await never.wait()
+
+    await load(app, path, receive, send)
+    assert bodies == [MP4[:10]]
+    async with client_of(app) as client:
         assert (await client.get(path)).content == MP4
 
 

@@ -4,14 +4,16 @@ A file is sent piece by piece as the caller takes it. Each caller costs the memo
 may load at the same time.
 """
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any, Final
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
+from starlette.types import Message, Send
 
 from dfd.api.artifacts import UPLOAD, Artifact, Shelf
 from dfd.api.job_routes import FrontDesk, JobId
@@ -22,7 +24,12 @@ from dfd.api.routes import never_stored
 from dfd.api.services import Services
 from dfd.errors import Overloaded
 
+_LOG = logging.getLogger(__name__)
+
 _THREADS: Final = 8
+
+TAKING_LIMIT_S: Final = 60.0
+"""A caller who takes nothing for so long holds no place any more."""
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """Content-Security-Policy: what a stranger has uploaded does nothing, even if a browser shows it."""
@@ -34,6 +41,24 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     206: {"description": "The part that `Range` asked for.", "content": _BINARY},
     307: {"description": "The upload lies at the address in `Location`, for a while (`PRESIGNED_DOWNLOADS`)."},
 }
+
+
+class SentFile(StreamingResponse):
+    """A stream that is broken off when its caller stops taking it: the server then cuts the connection."""
+
+    limit_s = TAKING_LIMIT_S
+
+    async def stream_response(self, send: Send) -> None:
+        """Send it."""
+
+        async def send_in_time(message: Message) -> None:
+            with fail_after(self.limit_s):
+                await send(message)
+
+        try:
+            await super().stream_response(send_in_time)
+        except TimeoutError:
+            _LOG.warning("a caller stopped taking a file")
 
 
 class Downloads:
@@ -153,7 +178,7 @@ async def get_artifact(
     start, end = part or (0, found.size_bytes)
     pieces = await to_thread.run_sync(found.read, start, end, limiter=downloads.threads)
     first = await downloads.next_of(pieces)  # what is away is told with a status
-    return StreamingResponse(
+    return SentFile(
         downloads.sent(first, pieces),
         status_code=200 if part is None else 206,
         headers=_headers(found, part),

@@ -52,7 +52,7 @@ _SAVED_NOT_SHOWN: "Final[Attributes]" = {
 }
 """Headers of objects on S3: a browser that is led there saves what a stranger has uploaded, and runs none of it."""
 
-_LONGEST_PAUSE_S: Final = 5.0
+_LONGEST_PAUSE_S: Final = 2.0
 
 _LINE_END: Final = "\n"  # behind the first line of its messages obstore shows its insides
 
