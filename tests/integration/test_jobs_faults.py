@@ -28,7 +28,7 @@ __all__ = ["long_clip"]  # a fixture
 
 AWAY_S = 10.0
 MOST_GROWTH_MB = 100.0
-"""Far more than some hundred jobs need that leave nothing behind, and far less than their decoders would."""
+"""A fifth of a megabyte for each of five hundred jobs: far more than noise, and less than a decoder left behind."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 

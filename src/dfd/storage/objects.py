@@ -144,9 +144,9 @@ class ObstoreStorage(ObjectStorage):
                         raise
                     yield from self._skipped(key, start, end)
                     return
-                if piece.meta["e_tag"] != e_tag:
-                    raise StorageUnavailable(f"{key} was replaced while it was read")
                 content = bytes(piece.bytes())
+                if piece.meta["e_tag"] != e_tag or not content:
+                    raise StorageUnavailable(f"{key} was replaced while it was read")
                 start += len(content)
                 yield content
 
