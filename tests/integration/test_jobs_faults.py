@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from benchmarks.health_under_jobs import resident_mb
+from benchmarks.health_under_jobs import Sampler, resident_mb
 from kombu import Connection
 from redis import Redis
 from tests.broker_servers import Broker, redis_server
@@ -231,25 +231,20 @@ def test_each_of_five_hundred_jobs_at_once_ends_once_and_memory_stays_flat(tmp_p
             assert response.status_code == 202, response.text
             return [job["id"] for job in response.json()["jobs"]]
 
-        def until_all_ended() -> None:
-            waiting = True
-            while waiting:
-                answers[client.get("/health").status_code] += 1
-                sizes_mb.append(resident_mb(running.pid))
-                time.sleep(0.1)
-                waiting = any(client.get("/v1/jobs", params={"state": ["queued", "running"]}).json()["jobs"])
+        def all_ended() -> bool:
+            return not client.get("/v1/jobs", params={"state": ["queued", "running"]}).json()["jobs"]
 
-        answers: Counter[int] = Counter()
-        sizes_mb: list[float] = []
         warming = [job_id for number in range(4) for job_id in submit_ten(number)]
-        until_all_ended()
+        until(all_ended, SOON_S)
         warm_mb = resident_mb(running.pid)
-        with ThreadPoolExecutor(8) as pool:
-            ids = [job_id for some in pool.map(submit_ten, range(50)) for job_id in some]
-        until_all_ended()
-        assert set(answers) == {200}
+        sampler = Sampler(str(client.base_url), running.pid, every_s=0.1)
+        with sampler.sampling():
+            with ThreadPoolExecutor(8) as pool:
+                ids = [job_id for some in pool.map(submit_ten, range(50)) for job_id in some]
+            until(all_ended, 5 * SOON_S)
+        assert len(sampler.latencies_ms) > 1 and sampler.not_ok == 0
         assert {job_of(client, job_id)["state"] for job_id in ids} == {"succeeded"}
-        assert max(sizes_mb) - warm_mb < MOST_GROWTH_MB
+        assert sampler.rss_peak_mb - warm_mb < MOST_GROWTH_MB
     assert ends(place) == dict.fromkeys([*warming, *ids], 1)
 
 
