@@ -530,12 +530,16 @@ class FakeStorage(ObjectStorage):
         clock: when they are written.
         error: raised by every method while it is set.
         folder: where `local_file` puts copies.
+        url: where anyone may load any object; None where there are no addresses.
+        piece_bytes: how much is read at once.
     """
 
     objects: dict[str, bytes] = field(default_factory=dict)
     clock: Callable[[], float] = lambda: 100.0
     error: Exception | None = None
     folder: Path | None = None
+    url: str | None = None
+    piece_bytes: int = 1 << 20
     _modified_s: dict[str, float] = field(default_factory=dict)
 
     def _check(self, key: str | None = None) -> None:
@@ -550,9 +554,10 @@ class FakeStorage(ObjectStorage):
         self.objects[key] = content
         self._modified_s[key] = self.clock()
 
-    def read(self, key: str) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         self._check(key)
-        yield self.objects[key]
+        content = self.objects[key][start:end]
+        return (content[at : at + self.piece_bytes] for at in range(0, len(content), self.piece_bytes))
 
     @contextmanager
     def local_file(self, key: str) -> Iterator[Path]:
@@ -573,7 +578,8 @@ class FakeStorage(ObjectStorage):
                 yield StoredObject(key, len(self.objects[key]), self._modified_s[key])
 
     def download_url(self, key: str, valid_s: float) -> str | None:
-        return None
+        self._check()
+        return None if self.url is None else f"{self.url}/{key}?valid_s={valid_s:g}"
 
 
 @dataclass

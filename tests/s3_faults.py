@@ -18,12 +18,28 @@ class Faults:
         failing: every request is answered with 500.
         delay_s: each request is held for so long.
         failed: requests answered so.
+        says_206: a part of an object is answered with status 206, as others do; rclone says 200.
+        parts: parts answered.
+        lost: that many further writes are done, and answered with 500.
     """
 
     port: int = 0
     failing: bool = False
     delay_s: float = 0.0
     failed: int = 0
+    says_206: bool = False
+    parts: int = 0
+    lost: int = 0
+
+    def status_of(self, command: str, status: int, headers: dict[str, str]) -> int:
+        """What is said to a request that was done."""
+        if command == "PUT" and self.lost > 0:
+            self.lost -= 1
+            return 500
+        if self.says_206 and any(name.lower() == "content-range" for name in headers):
+            self.parts += 1
+            return 206
+        return status
 
 
 @contextmanager
@@ -44,8 +60,9 @@ def faulty(behind_port: int) -> Iterator[Faults]:
             connection = HTTPConnection("127.0.0.1", behind_port, timeout=60)
             connection.request(self.command, self.path, body, dict(self.headers))
             response = connection.getresponse()
-            self._answer(response.status, dict(response.getheaders()), response.read())
+            headers, content = dict(response.getheaders()), response.read()
             connection.close()
+            self._answer(faults.status_of(self.command, response.status, headers), headers, content)
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response(status)

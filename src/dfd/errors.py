@@ -19,6 +19,8 @@
     │   ├── Unauthorized          no bearer token, or the wrong one
     │   ├── CallbackRefused       the callback address may not be sent to
     │   ├── JobNotFound           no such job
+    │   ├── ArtifactNotFound      the job has no such file, or it is no longer kept
+    │   ├── RangeNotSatisfiable   the file has none of the bytes asked for
     │   ├── DeliveryNotFound      no such delivery of the job
     │   └── JobConflict           the job, or the key, is in no state for it
     │       ├── JobEnded          it has ended already
@@ -147,6 +149,26 @@ class JobNotFound(RequestError):
     """There is no job of this name, or it is no longer kept."""
 
     code = "job_not_found"
+
+
+class ArtifactNotFound(RequestError):
+    """The job has no such file, or it is no longer kept."""
+
+    code = "artifact_not_found"
+
+
+class RangeNotSatisfiable(RequestError):
+    """The file has none of the bytes that were asked for.
+
+    Attributes:
+        size_bytes: how many it has.
+    """
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, message: str, size_bytes: int = 0) -> None:
+        super().__init__(message)
+        self.size_bytes = size_bytes
 
 
 class DeliveryNotFound(RequestError):

@@ -4,29 +4,20 @@ Every name is written in capitals in the environment: ``MAX_FRAMES`` sets `Setti
 as unset. ``docs/settings.md`` lists them all.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dfd.errors import ConfigurationError
 from dfd.processors import available_cpus
-
-MIN_SECRET_LENGTH = 8
+from dfd.setting_types import BrokerUrl, HttpUrl, LenientBool, LogLevel, Origins, weakness_of
 
 _PACKAGE = Path(__file__).resolve().parent
 _PACKAGED_MODELS = _PACKAGE / "models"  # in an installed wheel
 _CHECKOUT_MODELS = _PACKAGE.parents[1] / "models"  # in a source tree
-
-_SAMPLE_SECRET = re.compile(
-    r"(super|top|my|jwt|the|your)*(secret|password|token)(key|value|here)*|example|sample|default|placeholder|replaceme"
-    r"|.*change(me|it|this|$).*"
-)
-"""Secrets out of examples and tutorials, once reduced to letters in lower case."""
 
 _KEEP_TO_ITSELF = frozenset(
     {
@@ -46,42 +37,6 @@ _KEEP_TO_ITSELF = frozenset(
 def default_models_dir() -> Path:
     """The models that came with this copy of DFD: inside an installed package, else the source tree's ``models``."""
     return _PACKAGED_MODELS if _PACKAGED_MODELS.is_dir() else _CHECKOUT_MODELS
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("it must be an http or https address, for example http://localhost:8501")
-    return value.rstrip("/")
-
-
-def _broker_url(value: SecretStr) -> SecretStr:
-    if urlsplit(value.get_secret_value()).scheme not in ("redis", "rediss", "amqp", "amqps"):
-        raise ValueError("it must be a redis or amqp address, for example redis://localhost:6379/0")
-    return value
-
-
-def _split_origins(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    if "*" in origins and len(origins) > 1:
-        raise ValueError("it must be either * or a list of origins")
-    for origin in origins:
-        parts = urlsplit(origin)
-        if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
-            raise ValueError("an origin is scheme and host, for example https://example.org")
-    return origins
-
-
-def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
-
-
-def _lenient_bool(value: object) -> bool:
-    """Many programs share the name DEBUG and fill it with words of their own, which must not stop this one."""
-    return str(value).strip().lower() in ("1", "true", "yes", "on")
 
 
 class Settings(BaseSettings):
@@ -127,9 +82,7 @@ class Settings(BaseSettings):
     )
     max_pixels: int = Field(8192 * 4608, ge=1, description="Most pixels a frame may have (8K has 33 million)")
     max_duration_s: float = Field(21_600.0, gt=0, description="Longest video taken, in seconds")
-    tf_serving_url: Annotated[str, AfterValidator(_http_url)] = Field(
-        "http://localhost:8501", description="Where TensorFlow Serving is looked for"
-    )
+    tf_serving_url: HttpUrl = Field("http://localhost:8501", description="Where TensorFlow Serving is looked for")
     request_timeout: float = Field(30.0, gt=0, description="Seconds to wait for a model server")
     host: str = Field("127.0.0.1", min_length=1, description="Address the service listens on; `0.0.0.0` is all")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service listens on")
@@ -144,16 +97,14 @@ class Settings(BaseSettings):
     storage_url: str | None = Field(
         None, description="Files of jobs: `s3://BUCKET/PREFIX`, or a folder; unset: a folder in `DATA_DIR`"
     )
-    storage_endpoint: Annotated[str, AfterValidator(_http_url)] | None = Field(
-        None, description="Address of the S3 server; unset: Amazon's"
-    )
+    storage_endpoint: HttpUrl | None = Field(None, description="Address of the S3 server; unset: Amazon's")
     storage_region: str = Field("us-east-1", min_length=1, description="Region of the bucket")
     storage_access_key_id: str | None = Field(None, description="Key of the S3 storage; unset: the machine's own role")
     storage_secret_access_key: SecretStr | None = Field(None, description="Secret half of that key")
     job_queue: Literal["embedded", "celery"] = Field(
         "embedded", description="What wakes workers: `embedded`, for those of the service, or `celery`, on all machines"
     )
-    broker_url: Annotated[SecretStr, AfterValidator(_broker_url)] | None = Field(
+    broker_url: BrokerUrl | None = Field(
         None, description="Broker of `celery`: `redis://:PASSWORD@HOST/0` or `amqp://USER:PASSWORD@HOST//`"
     )
     job_workers: int = Field(
@@ -178,6 +129,12 @@ class Settings(BaseSettings):
     )
     retention_days: float = Field(30.0, gt=0, description="Days that an ended job, its upload and its report are kept")
     zero_retention: bool = Field(False, description="Delete an upload as soon as its job has ended")
+    presigned_downloads: bool = Field(
+        False, description="Send who loads an upload to an address in the S3 storage, which callers must then reach"
+    )
+    presigned_expiry_s: int = Field(
+        300, ge=1, le=604_800, description="Such an address is valid for so many seconds, to whoever has it"
+    )
     webhook_secret: SecretStr | None = Field(
         None,
         description="Secret that signs webhooks, or several with commas between, the newest first; unset: off",
@@ -196,22 +153,18 @@ class Settings(BaseSettings):
         le=3600,
         description="Longest wait before its second attempt, in seconds; doubled for each further one",
     )
-    public_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+    public_url: HttpUrl | None = Field(
         None, description="Address that callers reach the service at, for links in webhooks; unset: links are paths"
     )
-    cors_origins: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split_origins), AfterValidator(_checked_origins)
-    ] = Field(("*",), description="Origins browsers may call from, with commas between; `*` is any")
+    cors_origins: Annotated[Origins, NoDecode] = Field(
+        ("*",), description="Origins browsers may call from, with commas between; `*` is any"
+    )
     require_auth: bool = Field(False, description="Ask for `Authorization: Bearer <JWT_SECRET>`")
     jwt_secret: SecretStr | None = Field(
         None, description="The bearer secret, at least 8 characters; sample values are refused while auth is required"
     )
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = Field(
-        "INFO", description="Least level that is logged"
-    )
-    debug: Annotated[bool, BeforeValidator(_lenient_bool)] = Field(
-        False, description="Show stack traces of internal errors on the command line"
-    )
+    log_level: LogLevel = Field("INFO", description="Least level that is logged")
+    debug: LenientBool = Field(False, description="Show stack traces of internal errors on the command line")
 
     @model_validator(mode="after")
     def _refuse_weak_auth(self) -> Self:
@@ -220,13 +173,13 @@ class Settings(BaseSettings):
         secret = self.bearer_token
         if not secret:
             raise ValueError("REQUIRE_AUTH is on, but JWT_SECRET is not set")
-        if weakness := _weakness_of(secret):
+        if weakness := weakness_of(secret):
             raise ValueError(f"REQUIRE_AUTH is on, but JWT_SECRET {weakness}")
         return self
 
     @model_validator(mode="after")
     def _refuse_weak_signatures(self) -> Self:
-        weaknesses = [weakness for secret in self.webhook_secrets if (weakness := _weakness_of(secret))]
+        weaknesses = [weakness for secret in self.webhook_secrets if (weakness := weakness_of(secret))]
         if weaknesses:
             raise ValueError(f"WEBHOOK_SECRET {weaknesses[0]}")
         return self
@@ -235,6 +188,12 @@ class Settings(BaseSettings):
     def _refuse_a_queue_without_broker(self) -> Self:
         if self.job_queue == "celery" and self.broker_url is None:
             raise ValueError("JOB_QUEUE is celery, but BROKER_URL is not set")
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_addresses_in_a_folder(self) -> Self:
+        if self.presigned_downloads and not (self.storage_url or "").startswith("s3://"):
+            raise ValueError("PRESIGNED_DOWNLOADS is on, but STORAGE_URL names no bucket: a folder has no addresses")
         return self
 
     @property
@@ -261,13 +220,6 @@ class Settings(BaseSettings):
     def cpu_threads(self) -> int:
         """Threads of one analysis, resolved: at least 1."""
         return self.threads or available_cpus()
-
-
-def _weakness_of(secret: str) -> str | None:
-    """What speaks against a secret."""
-    if _SAMPLE_SECRET.fullmatch(re.sub(r"[^a-z]", "", secret.lower())) is not None:
-        return "is a sample value; make one: openssl rand -hex 32"
-    return f"has fewer than {MIN_SECRET_LENGTH} characters" if len(secret) < MIN_SECRET_LENGTH else None
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -2,21 +2,26 @@
 
 import hashlib
 import itertools
+import math
+import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 from tests.fakes import FakeStorage
 from tests.live_service import until
+from tests.s3_faults import faulty
 from tests.s3_server import S3Server, s3_server
 
 from dfd.errors import ConfigurationError, StorageFull, StorageUnavailable
 from dfd.ports import ObjectStorage
-from dfd.storage.objects import S3Access, folder_storage, s3_storage
+from dfd.storage.objects import Patience, S3Access, folder_storage, s3_storage
 
 MIB = 1024 * 1024
 _BUCKETS = itertools.count(1)
@@ -114,6 +119,24 @@ def test_what_is_not_there_is_said_before_the_first_byte(storage: ObjectStorage)
         raise AssertionError
 
 
+@pytest.mark.parametrize(
+    ("start", "end"), [(0, None), (0, 1), (5, 9), (MIB - 1, 5 * MIB + 1), (9 * MIB, None), (10 * MIB, None), (7, 7)]
+)
+def test_a_part_comes_alone(storage: ObjectStorage, start: int, end: int | None) -> None:
+    content = b"".join(pieces(9)) + b"the end"
+    storage.put("uploads/a", [content])
+    assert b"".join(storage.read("uploads/a", start, end)) == content[start:end]
+    assert b"".join(storage.read("uploads/a", start, 20 * MIB)) == content[start:]
+
+
+def test_a_reader_holds_a_few_pieces_and_may_leave(storage: ObjectStorage) -> None:
+    storage.put("uploads/a", pieces(13))
+    read = iter(storage.read("uploads/a"))
+    assert 0 < len(next(read)) <= 5 * MIB
+    del read
+    storage.delete("uploads/a")
+
+
 def test_deleting_twice_is_no_error(storage: ObjectStorage) -> None:
     storage.put("uploads/a", [b"x"])
     storage.delete("uploads/a")
@@ -187,6 +210,28 @@ def _fits(storage: ObjectStorage) -> bool:
     return True
 
 
+@pytest.mark.parametrize("kind", ["path", "pieces"])
+def test_a_limit_of_the_process_is_said_and_nothing_is_left(tmp_path: Path, kind: str) -> None:
+    """In a process of its own, since such a limit cannot be raised again."""
+    program = f"""
+import resource, sys
+from pathlib import Path
+from dfd.errors import StorageFull
+from dfd.storage.objects import folder_storage
+folder = Path({str(tmp_path)!r})
+(folder / "large").write_bytes(bytes({8 * MIB}))
+resource.setrlimit(resource.RLIMIT_FSIZE, ({MIB}, {MIB}))
+source = folder / "large" if {kind == "path"} else iter([bytes({MIB})] * 8)
+try:
+    folder_storage(folder / "files").put("uploads/a", source)
+except StorageFull as error:
+    sys.exit(0 if "os error" in str(error) else 3)
+sys.exit(4)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
+    assert not [found for found in (tmp_path / "files").rglob("*") if found.is_file()]
+
+
 # --- S3 -----------------------------------------------------------------------------------------------------------
 
 
@@ -206,8 +251,65 @@ def test_anyone_with_the_address_may_load_an_object_and_nothing_else(s3: S3Serve
     url = storage.download_url("uploads/a", 60)
     assert url is not None and s3.access.secret_access_key is not None
     assert s3.access.secret_access_key not in url
-    assert httpx.get(url).content == b"content"
+    told = httpx.get(url)
+    assert told.content == b"content"
+    assert (told.headers["content-type"], told.headers["content-disposition"]) == (
+        "application/octet-stream",
+        "attachment",
+    )
     assert httpx.get(url.replace("uploads/a", "uploads/b")).status_code == 403
+
+
+def test_an_address_expires(s3: S3Server, bucket: str) -> None:
+    storage = s3_storage(f"s3://{bucket}", s3.access)
+    storage.put("uploads/a", [b"content"])
+    url = storage.download_url("uploads/a", 1)
+    assert url is not None
+    until(lambda: httpx.get(url).status_code in (400, 403))  # rclone says 400, others say 403
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, None), (5, 4 * MIB), (4 * MIB - 1, 9 * MIB + 3), (9 * MIB, 10 * MIB)])
+def test_parts_are_asked_for_piece_by_piece(s3: S3Server, bucket: str, start: int, end: int | None) -> None:
+    """Of a server that answers with 206; rclone says 200 where it sends a part."""
+    content = b"".join(pieces(9)) + b"the end"
+    with faulty(s3.port) as proxy:
+        proxy.says_206 = True
+        storage = s3_storage(f"s3://{bucket}", replace(s3.access, endpoint=f"http://127.0.0.1:{proxy.port}"))
+        storage.put("uploads/a", [content])
+        before = proxy.parts
+        assert b"".join(storage.read("uploads/a", start, end)) == content[start:end]
+        assert proxy.parts - before == math.ceil(len(content[start:end]) / (4 * MIB))
+
+
+def test_an_object_that_is_replaced_while_it_is_read_is_no_mixture(s3: S3Server, bucket: str) -> None:
+    with faulty(s3.port) as proxy:
+        proxy.says_206 = True
+        storage = s3_storage(f"s3://{bucket}", replace(s3.access, endpoint=f"http://127.0.0.1:{proxy.port}"))
+        storage.put("uploads/a", pieces(9))
+        read = storage.read("uploads/a")
+        next(read)
+        storage.put("uploads/a", [b"x" * 9 * MIB])
+        with pytest.raises(StorageUnavailable, match="replaced"):
+            next(read)
+
+
+def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    """Each call returns: a call without an end would hold a worker, or a caller, for ever."""
+    (tmp_path / "source").write_bytes(bytes(12 * MIB))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        access = S3Access(f"http://127.0.0.1:{silent.getsockname()[1]}", "us-east-1", "key", "secret")
+        storage = s3_storage("s3://bucket", access, Patience(1.0, request_s=0.3, repeat_s=0.5, repeats=1))
+        calls: list[Callable[[], object]] = [
+            lambda: storage.put("a", tmp_path / "source"),
+            lambda: storage.put("a", [b"x"]),
+            lambda: storage.read("a"),
+            lambda: list(storage.listed("a/")),
+            lambda: storage.delete("a"),
+            lambda: storage.local_file("a").__enter__(),
+        ]
+        for call in calls:
+            with pytest.raises(StorageUnavailable):
+                call()
 
 
 def test_a_wrong_key_is_told_and_not_shown(s3: S3Server, bucket: str) -> None:

@@ -54,7 +54,7 @@ def test_the_upload_and_every_status_of_a_problem_are_documented(document: dict[
     assert form["required"] == ["file"]
     assert form["properties"]["file"]["format"] == "binary"
     problems = {int(status) for status in predict["responses"]} - {200}
-    assert problems == {kind.status for kind in KINDS.values()} - {404, 405, 409}  # the rest is of jobs
+    assert problems == {kind.status for kind in KINDS.values()} - {404, 405, 409, 416}  # the rest is of jobs
     for status in problems:
         assert set(predict["responses"][str(status)]["content"]) == {"application/problem+json"}
     promised = {"score", "label", "frame_samples", "version", "latency_ms", "meta"}

@@ -1,5 +1,6 @@
 """Who may call from where, and what every answer carries: tokens, origins, ids, headers, probes and the docs."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ import dfd
 from dfd import errors
 from dfd.api.app import create_app
 from dfd.api.auth import BearerAuth
-from dfd.api.health import ModelProbe
+from dfd.api.health import FRESH_S, LATELY_S, ModelProbe
 from dfd.api.problems import KINDS
 from dfd.api.services import ServicePolicy
 
@@ -201,3 +202,38 @@ async def test_a_probe_takes_silence_for_a_no() -> None:
         assert await probe.tf_serving() is None
     finally:
         silence.set()
+
+
+async def test_probes_share_an_answer_and_remember_it_for_a_while() -> None:
+    now_s = 100.0
+    answers = iter(range(100))
+    probe = ModelProbe(make_services(tf_serving=lambda: next(answers)), clock=lambda: now_s)
+    assert await asyncio.gather(*(probe.tf_serving() for _ in range(5))) == [0] * 5
+    assert await probe.tf_serving() == 0
+    now_s += 2.0
+    assert await probe.tf_serving() == 1
+    now_s += LATELY_S - 1.0
+    assert await probe.tf_serving(LATELY_S) == 1  # at once, and asked again meanwhile
+    assert await probe.tf_serving() == 2
+    now_s += LATELY_S + 1.0
+    assert await probe.tf_serving(LATELY_S) == 3
+
+
+async def test_a_caller_who_leaves_does_not_end_a_probe_that_others_wait_for() -> None:
+    answer = threading.Event()
+    probe = ModelProbe(make_services(tf_serving=lambda: answer.wait(PATIENCE_S)))
+    leaving, staying = (asyncio.create_task(probe.tf_serving()) for _ in range(2))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    answer.set()
+    assert await staying is True
+
+
+async def test_a_model_that_comes_back_is_heard_of() -> None:
+    backend, now_s = FakeBackend(is_ready=False), 100.0
+    probe = ModelProbe(make_services(backend=backend), clock=lambda: now_s)
+    assert not await probe.ready()
+    backend.is_ready = True
+    now_s += FRESH_S + 0.1
+    assert await probe.ready()

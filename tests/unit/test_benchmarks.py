@@ -1,5 +1,6 @@
 """The benchmark's arithmetic and its clips; the measuring itself is for people."""
 
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from benchmarks.analysis import summarise, table
 from benchmarks.clip import ClipSpec, bitrate_mbps, make_clip, repeat_clip
 from benchmarks.contenders import full_decode, peak_memory_mb
+from benchmarks.health_under_jobs import HealthFigures, percentiles_ms, resident_mb, small_picture
+from benchmarks.health_under_jobs import table as health_table
 
 
 def turn(analysis: float, decode: float, naive: float) -> dict[str, dict[str, float]]:
@@ -64,3 +67,22 @@ def test_full_decode_counts_every_frame(tmp_path: Path) -> None:
 
 def test_peak_memory_is_plausible() -> None:
     assert 10 < peak_memory_mb() < 100_000
+
+
+def test_percentiles_of_latencies() -> None:
+    assert percentiles_ms([float(number) for number in range(101)]) == (50.0, 99.0)
+    assert percentiles_ms([7.0]) == (7.0, 7.0)
+
+
+def test_the_table_of_health_under_jobs_shows_every_figure() -> None:
+    text = health_table(HealthFigures(500, 499, 498, 50.0, 321, 2, 12.3, 187.6, 204.9, 251.0, 263.0))
+    for figure in ("500 / 499 / 498", "10.0", "321 / 2", "12.3", "187.6", "204.9", "251 / 263"):
+        assert figure in text
+
+
+def test_the_picture_of_the_benchmark_is_one_and_memory_is_read(tmp_path: Path) -> None:
+    (tmp_path / "picture.png").write_bytes(small_picture())
+    with av.open(str(tmp_path / "picture.png")) as container:
+        [frame] = container.decode(video=0)
+    assert (frame.width, frame.height) == (160, 120)
+    assert 10 < resident_mb(os.getpid()) < 100_000

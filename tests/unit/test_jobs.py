@@ -593,3 +593,17 @@ def test_without_a_model_no_file_is_known(house: House, file: ReceivedFile) -> N
     house.worker().run_one(house.stop)
     desk = JobDesk(house.store, house.storage, house.queue, None, "1", house.policy, house.clock)
     assert desk.submit([file], REQUEST)[0].state is JobState.QUEUED
+
+
+def test_a_job_of_a_dead_worker_is_begun_again_within_its_lease_and_ten_seconds(file: ReceivedFile) -> None:
+    """By the times that hold where nobody sets any: a sweep comes last, then an idle worker looks last."""
+    house = House(policy=JobPolicy())
+    [job] = house.desk.submit([file], REQUEST)
+    lease_s = house.policy.lease_s
+    house.store.claim(lambda found: found.claimed("dies", house.now_s, lease_s), house.now_s)
+    house.now_s += lease_s + house.policy.sweep_s
+    house.sweeper.sweep()
+    assert house.queue.announced[-1] == job.job_id
+    assert house.worker().run_one(house.stop)
+    assert house.job(job.job_id).state is JobState.SUCCEEDED
+    assert house.policy.sweep_s + house.policy.poll_s <= 10.0

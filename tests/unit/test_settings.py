@@ -236,3 +236,13 @@ def test_the_example_file_shows_every_setting_with_its_default() -> None:
     shown = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
     assert shown.pop("JWT_SECRET") == "change-me"
     assert shown == {name.upper(): _default(name) for name in Settings.model_fields if name != "jwt_secret"}
+
+
+def test_addresses_in_the_storage_need_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRESIGNED_DOWNLOADS", "true")
+    for url in ("", "/some/folder"):
+        monkeypatch.setenv("STORAGE_URL", url)
+        with pytest.raises(ConfigurationError, match="STORAGE_URL names no bucket"):
+            load_settings()
+    monkeypatch.setenv("STORAGE_URL", "s3://bucket")
+    assert load_settings().presigned_expiry_s == 300

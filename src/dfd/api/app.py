@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 import dfd
 from dfd.api import problems
 from dfd.api.admission import AnalysisDesk
+from dfd.api.artifact_routes import Downloads, artifacts
 from dfd.api.auth import BearerAuth
 from dfd.api.delivery_routes import deliveries, events
 from dfd.api.health import ModelProbe
@@ -65,10 +66,11 @@ def create_app(services: Services) -> FastAPI:
     app.state.desk = AnalysisDesk(services)
     app.state.probe = ModelProbe(services)
     app.state.jobs = JobFrontDesk(services)
+    app.state.downloads = Downloads(services)
     problems.install(app)
     _add_middleware(app, services.policy.cors_origins)
     token = services.policy.bearer_token
-    for router in (predictions, jobs, deliveries):
+    for router in (predictions, jobs, artifacts, deliveries):
         if token is None:
             app.include_router(router)
         else:
@@ -88,8 +90,15 @@ def _add_middleware(app: FastAPI, cors_origins: tuple[str, ...]) -> None:
             allow_origins=cors_origins,
             allow_credentials="*" not in cors_origins,  # any origin with credentials would open every user's session
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Idempotency-Key", "Last-Event-ID", REQUEST_ID_HEADER],
-            expose_headers=["Location", REQUEST_ID_HEADER, "Retry-After"],
+            allow_headers=["Authorization", "Idempotency-Key", "If-Range", "Last-Event-ID", "Range", REQUEST_ID_HEADER],
+            expose_headers=[
+                "Content-Disposition",
+                "Content-Range",
+                "ETag",
+                "Location",
+                REQUEST_ID_HEADER,
+                "Retry-After",
+            ],
         )
     app.add_middleware(RequestContext)
 

@@ -1,16 +1,28 @@
-"""Asking the model how it is, without holding up anything else."""
+"""Asking the model how it is, without holding up anything else.
 
+A question costs an inference, and on a machine that is busy with analyses that takes a while. So one is under way at a
+time, whoever asks meanwhile shares its answer, and the last answer is remembered.
+"""
+
+import asyncio
+import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, Generic, TypeVar
 
 from anyio import CapacityLimiter, move_on_after, to_thread
 
 from dfd.api.services import Services
 
-PROBE_LIMIT_S = 5
+PROBE_LIMIT_S: Final = 5
 """How long a probe waits for the model; orchestrators give up soon after."""
 
-_PROBE_THREADS = 4
+FRESH_S: Final = 1.0
+"""An answer so young is not asked for again."""
+
+LATELY_S: Final = 15.0
+"""An answer so young is good enough for who looks at the service, and is meanwhile asked for again."""
+
+_PROBE_THREADS: Final = 4
 """Threads of the probes' own: analyses, however many, cannot keep a probe waiting."""
 
 Answer = TypeVar("Answer")
@@ -19,22 +31,50 @@ Answer = TypeVar("Answer")
 class ModelProbe:
     """Asks in worker threads, and takes silence for a no."""
 
-    def __init__(self, services: Services, limit_s: float = PROBE_LIMIT_S) -> None:
-        """Ask `services`, and wait at most `limit_s` for each answer."""
-        self._backend = services.backend
-        self._tf_serving = services.tf_serving
+    def __init__(
+        self, services: Services, limit_s: float = PROBE_LIMIT_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Ask `services`, and wait at most `limit_s` for each answer; `clock` gives seconds since any moment."""
+        threads = CapacityLimiter(_PROBE_THREADS)
+        self._ready = _Question(services.backend.ready, threads, limit_s, clock)
+        self._tf_serving = _Question(services.tf_serving, threads, limit_s, clock)
+
+    async def ready(self, oldest_s: float = FRESH_S) -> bool:
+        """Whether the model would answer now, as was found at most so many seconds ago."""
+        return await self._ready.answer(oldest_s) or False
+
+    async def tf_serving(self, oldest_s: float = FRESH_S) -> object | None:
+        """What TensorFlow Serving says of the model, likewise; None where it is not in use or silent."""
+        return await self._tf_serving.answer(oldest_s)
+
+
+class _Question(Generic[Answer]):
+    """A question that is asked once at a time. None stands for silence."""
+
+    def __init__(
+        self, question: Callable[[], Answer], threads: CapacityLimiter, limit_s: float, clock: Callable[[], float]
+    ) -> None:
+        self._question = question
+        self._threads = threads
         self._limit_s = limit_s
-        self._threads = CapacityLimiter(_PROBE_THREADS)
+        self._clock = clock
+        self._asking: asyncio.Task[None] | None = None
+        self._known: Answer | None = None
+        self._known_at_s: float | None = None
 
-    async def ready(self) -> bool:
-        """Whether the model would answer now."""
-        return await self._ask(self._backend.ready) or False
+    async def answer(self, oldest_s: float) -> Answer | None:
+        """The last answer if it is young enough, else the next one."""
+        if self._older_than(FRESH_S) and (self._asking is None or self._asking.done()):
+            self._asking = asyncio.create_task(self._ask())
+        if self._asking is not None and self._older_than(oldest_s):
+            await asyncio.shield(self._asking)  # others may wait for it too, also when this caller leaves
+        return self._known
 
-    async def tf_serving(self) -> object | None:
-        """What TensorFlow Serving says of the model; None where it is not in use or silent."""
-        return await self._ask(self._tf_serving)
+    def _older_than(self, age_s: float) -> bool:
+        return self._known_at_s is None or self._clock() - self._known_at_s > age_s
 
-    async def _ask(self, question: Callable[[], Answer]) -> Answer | None:
+    async def _ask(self) -> None:
+        found = None
         with move_on_after(self._limit_s):
-            return await to_thread.run_sync(question, limiter=self._threads, abandon_on_cancel=True)
-        return None
+            found = await to_thread.run_sync(self._question, limiter=self._threads, abandon_on_cancel=True)
+        self._known, self._known_at_s = found, self._clock()

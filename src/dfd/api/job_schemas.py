@@ -67,6 +67,27 @@ class JobDetail(JobSummary):
     ]
 
 
+class ArtifactEntry(Answer):
+    """A file of a job."""
+
+    name: Annotated[str, Field(examples=["upload"])]
+    media_type: Annotated[str, Field(description="By its first bytes.", examples=["video/mp4"])]
+    size_bytes: Annotated[int, Field(examples=[1048576], ge=0)]
+    url: Annotated[
+        str,
+        Field(
+            description="Where it is loaded from, at this service.",
+            examples=["/v1/jobs/5f3c9a1e0b7d4c2f8a6e1d0c9b8a7f6e/artifacts/upload"],
+        ),
+    ]
+
+
+class ArtifactList(Answer):
+    """The files that a job has now."""
+
+    artifacts: Sequence[ArtifactEntry]
+
+
 class AcceptedJobs(Answer):
     """The jobs of one request, in the order of its files."""
 

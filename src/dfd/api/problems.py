@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from dfd.api.schemas import ParameterError, Problem
-from dfd.errors import DfdError, Overloaded, Unauthorized, Unavailable
+from dfd.errors import DfdError, Overloaded, RangeNotSatisfiable, Unauthorized, Unavailable
 
 _LOG = logging.getLogger(__name__)
 
@@ -66,6 +66,8 @@ KINDS: Mapping[str, ProblemKind] = {
     "unauthorized": ProblemKind(401, "A valid bearer token is needed"),
     "callback_refused": ProblemKind(422, "The callback address is refused"),
     "job_not_found": ProblemKind(404, "No such job"),
+    "artifact_not_found": ProblemKind(404, "The job has no such file"),
+    "range_not_satisfiable": ProblemKind(416, "The file has no such bytes"),
     "delivery_not_found": ProblemKind(404, "No such delivery"),
     "job_conflict": ProblemKind(409, "The job is in no state for this"),
     "job_ended": ProblemKind(409, "The job has ended"),
@@ -177,6 +179,8 @@ def problem_of(error: DfdError, scope: Scope) -> JSONResponse:
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(AWAY_RETRY_AFTER_S)
+    if isinstance(error, RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.size_bytes}"
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="dfd"'
     return problem(code, scope, detail=str(error), headers=headers)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 import dfd
 from dfd.api.admission import AnalysisDesk
-from dfd.api.health import ModelProbe
+from dfd.api.health import LATELY_S, ModelProbe
 from dfd.api.limits import within_limits
 from dfd.api.problems import documented
 from dfd.api.schemas import Alive, Health, Model, Prediction
@@ -155,11 +155,11 @@ async def health(
     desk: Annotated[AnalysisDesk, Depends(desk_of)],
     probe: Annotated[ModelProbe, Depends(probe_of)],
 ) -> Health:
-    """Say which model answers and whether it does; the status is 200 either way, `ok` tells."""
+    """Say which model answers and whether it does; the status is 200 either way, `ok` tells, seconds old at most."""
     manifest = services.manifest
     return Health(
-        ok=await probe.ready(),
-        tfserving=await probe.tf_serving(),
+        ok=await probe.ready(LATELY_S),
+        tfserving=await probe.tf_serving(LATELY_S),
         version=manifest.version,
         model=Model(name=manifest.name, version=manifest.version, weights_sha256=manifest.weights_sha256),
         service_version=dfd.__version__,

@@ -42,6 +42,9 @@ class ServicePolicy:
         max_receiving: uploads of jobs received at the same time.
         max_files: files of one request for jobs.
         max_streams: callers who may listen to jobs at the same time.
+        max_downloads: callers who may load files of jobs at the same time.
+        presigned_expiry_s: who loads an upload is sent to an address in the storage that is valid for so long; None
+            sends it from here.
         bearer_token: secret that callers of the protected routes present; None leaves them open. Kept out of ``repr``.
         cors_origins: origins browsers may call from; ``("*",)`` is any origin, and then without credentials.
         upload_dir: where uploads are kept while they are analysed; None is the system's temporary folder.
@@ -54,6 +57,8 @@ class ServicePolicy:
     max_receiving: int = 16
     max_files: int = 16
     max_streams: int = 200
+    max_downloads: int = 32
+    presigned_expiry_s: float | None = None
     bearer_token: str | None = field(default=None, repr=False)
     cors_origins: tuple[str, ...] = ("*",)
     upload_dir: Path | None = None

@@ -4,12 +4,12 @@ import errno
 import hashlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Final, Self
 
 from anyio import CancelScope, fail_after, to_thread
 from python_multipart.multipart import parse_options_header
@@ -46,6 +46,10 @@ def boundary_of(request: Request, max_bytes: int) -> bytes:
     if announced.isdecimal() and int(announced) > max_bytes + FORM_OVERHEAD_BYTES:
         raise too_large(max_bytes)
     return boundary
+
+
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The disk is full, a quota is used up, or the process may not write so much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,8 @@ async def received_files(
         StorageFull: there is no room for it here.
     """
     parts = FileParts(boundary_of(request, max_bytes), max_bytes, max_files)
-    private = Path(tempfile.mkdtemp(prefix="dfd-", dir=folder))
+    with _no_room_told():
+        private = Path(tempfile.mkdtemp(prefix="dfd-", dir=folder))
     try:
         with _Writer(private) as writer:
             await _receive(request, parts, writer, idle_limit_s)
@@ -121,7 +126,8 @@ class _Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        with suppress(OSError):  # what could not be written cannot be written now either, and was told
+            self._close()
 
     def write(self, found: Sequence[tuple[int, bytes]]) -> None:
         """Write pieces, which come in the order of the files.
@@ -129,7 +135,7 @@ class _Writer:
         Raises:
             StorageFull: the disk is full.
         """
-        try:
+        with _no_room_told():
             for number, data in found:
                 while len(self._hashes) <= number:
                     self._begin(len(self._hashes))
@@ -137,19 +143,15 @@ class _Writer:
                     self._file.write(data)
                 self._hashes[number].update(data)
                 self._sizes_bytes[number] += len(data)
-        except OSError as error:
-            if error.errno not in (
-                errno.ENOSPC,
-                errno.EDQUOT,
-                errno.EFBIG,
-            ):  # the disk, a quota, a limit of the process
-                raise
-            raise StorageFull("there is no room for the upload in the folder for temporary files") from error
 
     def finished(self) -> list[Received]:
-        """The files, which are now complete on disk."""
-        self.write([])
-        self._close()
+        """The files, which are now complete on disk.
+
+        Raises:
+            StorageFull: the disk is full: the last bytes are written only now.
+        """
+        with _no_room_told():
+            self._close()
         return [
             Received(self._path(number), hashed.hexdigest(), size_bytes)
             for number, (hashed, size_bytes) in enumerate(zip(self._hashes, self._sizes_bytes, strict=True))
@@ -165,9 +167,19 @@ class _Writer:
         return self._folder / ("upload" if number == 0 else f"upload-{number}")
 
     def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+
+@contextmanager
+def _no_room_told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise StorageFull("there is no room for the upload in the folder for temporary files") from error
 
 
 async def _receive(request: Request, parts: FileParts, writer: _Writer, idle_limit_s: float) -> None:

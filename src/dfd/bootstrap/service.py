@@ -35,6 +35,7 @@ def build_services(
             max_concurrency=settings.max_concurrency,
             bearer_token=settings.bearer_token,
             cors_origins=settings.cors_origins,
+            presigned_expiry_s=settings.presigned_expiry_s if settings.presigned_downloads else None,
         ),
         tf_serving=tf_serving or partial(model_status, settings.tf_serving_url, settings.model_name, timeout_s),
         jobs=job_parts.desk(parts.manifest),

@@ -23,9 +23,10 @@ from dfd.client.errors import (
     Unreachable,
 )
 from dfd.client.receiving import WebhookEvent, event_in
-from dfd.client.values import Delivery, DeliveryAttempt, Job, JobEvent, JobPage, Prediction, Progress
+from dfd.client.values import Artifact, Delivery, DeliveryAttempt, Job, JobEvent, JobPage, Prediction, Progress
 
 __all__ = [
+    "Artifact",
     "AsyncClient",
     "BadAnswer",
     "Client",

@@ -1,9 +1,11 @@
 """The client for code that awaits; what `dfd.client.blocking` does, in the same order."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,7 +15,18 @@ from dfd.client import calls
 from dfd.client.calls import Call, Media, Retries
 from dfd.client.errors import NotInTime
 from dfd.client.streams import RECONNECT_S, EventReader
-from dfd.client.values import Delivery, Job, JobEvent, JobPage, Prediction, accepted_jobs, deliveries_in, understood
+from dfd.client.values import (
+    Artifact,
+    Delivery,
+    Job,
+    JobEvent,
+    JobPage,
+    Prediction,
+    accepted_jobs,
+    artifacts_in,
+    deliveries_in,
+    understood,
+)
 from dfd.job import JobState
 
 
@@ -142,6 +155,43 @@ class AsyncClient:
             Conflict: there is none, or none yet.
         """
         return understood(await self._json(calls.of_job("GET", job_id, "/report.json")), dict)
+
+    async def artifacts(self, job_id: str) -> list[Artifact]:
+        """The files that a job has now: its upload while that is kept, and its reports once there are any."""
+        return understood(await self._json(calls.of_job("GET", job_id, "/artifacts")), artifacts_in)
+
+    async def download(self, job_id: str, name: str, path: str | os.PathLike[str]) -> Path:
+        """Load a file of a job; what is at `path` is replaced once all of it has come.
+
+        Args:
+            job_id: which.
+            name: of the file, as `artifacts` has it.
+            path: where to put it.
+
+        Returns:
+            the path.
+
+        Raises:
+            NotFound: there is no such job or file, or it is no longer kept.
+            Conflict: the job has no report, or none yet.
+            OSError: the file cannot be written.
+        """
+        call, target, attempt = calls.loading(job_id, name), Path(path), 0
+        while True:
+            attempt += 1
+            outcome: httpx.Response | httpx.TransportError
+            try:
+                async with self._http.stream(call.method, call.path, follow_redirects=True) as response:
+                    outcome = response
+                    if response.is_success:
+                        with calls.arriving(target) as file:
+                            async for piece in response.aiter_bytes():
+                                file.write(piece)
+                        return target
+                    await response.aread()
+            except httpx.TransportError as error:
+                outcome = error
+            await self._sleep(calls.pause_after(call, self._retries, attempt, outcome))
 
     async def deliveries(self, job_id: str) -> list[Delivery]:
         """What was sent, or is to be sent, to the job's ``callback_url``, in order; nothing before its end."""

@@ -1,7 +1,9 @@
 """The client for ordinary code."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,7 +13,18 @@ from dfd.client import calls
 from dfd.client.calls import Call, Media, Retries
 from dfd.client.errors import NotInTime
 from dfd.client.streams import RECONNECT_S, EventReader
-from dfd.client.values import Delivery, Job, JobEvent, JobPage, Prediction, accepted_jobs, deliveries_in, understood
+from dfd.client.values import (
+    Artifact,
+    Delivery,
+    Job,
+    JobEvent,
+    JobPage,
+    Prediction,
+    accepted_jobs,
+    artifacts_in,
+    deliveries_in,
+    understood,
+)
 from dfd.job import JobState
 
 
@@ -137,6 +150,43 @@ class Client:
             Conflict: there is none, or none yet.
         """
         return understood(self._json(calls.of_job("GET", job_id, "/report.json")), dict)
+
+    def artifacts(self, job_id: str) -> list[Artifact]:
+        """The files that a job has now: its upload while that is kept, and its reports once there are any."""
+        return understood(self._json(calls.of_job("GET", job_id, "/artifacts")), artifacts_in)
+
+    def download(self, job_id: str, name: str, path: str | os.PathLike[str]) -> Path:
+        """Load a file of a job; what is at `path` is replaced once all of it has come.
+
+        Args:
+            job_id: which.
+            name: of the file, as `artifacts` has it.
+            path: where to put it.
+
+        Returns:
+            the path.
+
+        Raises:
+            NotFound: there is no such job or file, or it is no longer kept.
+            Conflict: the job has no report, or none yet.
+            OSError: the file cannot be written.
+        """
+        call, target, attempt = calls.loading(job_id, name), Path(path), 0
+        while True:
+            attempt += 1
+            outcome: httpx.Response | httpx.TransportError
+            try:
+                with self._http.stream(call.method, call.path, follow_redirects=True) as response:
+                    outcome = response
+                    if response.is_success:
+                        with calls.arriving(target) as file:
+                            for piece in response.iter_bytes():
+                                file.write(piece)
+                        return target
+                    response.read()
+            except httpx.TransportError as error:
+                outcome = error
+            self._sleep(calls.pause_after(call, self._retries, attempt, outcome))
 
     def deliveries(self, job_id: str) -> list[Delivery]:
         """What was sent, or is to be sent, to the job's ``callback_url``, in order; nothing before its end."""

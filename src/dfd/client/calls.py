@@ -177,6 +177,27 @@ def listening(job_id: str, last: int | None) -> Call:
     return of_job("GET", job_id, "/events", headers)
 
 
+def loading(job_id: str, name: str) -> Call:
+    """Load a file of a job."""
+    return of_job("GET", job_id, f"/artifacts/{quote(name, safe='')}")
+
+
+@contextmanager
+def arriving(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes its place once it is whole; one that breaks off leaves nothing.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def headers_of(token: str | None) -> dict[str, str]:
     """The headers of every request."""
     return {} if token is None else {"Authorization": f"Bearer {token}"}

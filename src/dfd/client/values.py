@@ -210,6 +210,26 @@ class JobEvent:
     job: Job
 
 
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file of a job: its name, its media type, its size, and where it is, below the service's address."""
+
+    name: str
+    media_type: str
+    size_bytes: int
+    url: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Self:
+        """From JSON; raises KeyError and its like where it is something else."""
+        return cls(data["name"], data["media_type"], data["size_bytes"], data["url"])
+
+
+def artifacts_in(data: Mapping[str, Any]) -> list[Artifact]:
+    """The files of a job; raises KeyError and its like where it is something else."""
+    return [Artifact.read(one) for one in data["artifacts"]]
+
+
 def accepted_jobs(data: Mapping[str, Any]) -> list[Job]:
     """The jobs that a request was answered with; raises KeyError and its like where it is something else."""
     return [Job.read(job) for job in data["jobs"]]

@@ -20,6 +20,7 @@ from dfd.errors import (
 from dfd.job import Job, JobState, Submission
 from dfd.jobs.options import fingerprint, options_to_dict, result_key
 from dfd.jobs.policy import JobPolicy
+from dfd.jobs.uploads import KeptUploads
 from dfd.pipeline import AnalysisOptions
 from dfd.ports import JobFilter, JobQueue, JobStore, ObjectStorage
 from dfd.report import ModelIdentity
@@ -70,7 +71,11 @@ class JobRequest:
 
 
 class JobDesk:
-    """Where callers hand in files and ask for jobs. Safe to use from several threads."""
+    """Where callers hand in files and ask for jobs. Safe to use from several threads.
+
+    Attributes:
+        uploads: gives back what was handed in.
+    """
 
     def __init__(
         self,
@@ -100,6 +105,7 @@ class JobDesk:
         self._software = software
         self._policy = policy
         self._clock = clock
+        self.uploads = KeptUploads(storage)
 
     def check_room(self, count: int = 1) -> None:
         """Refuse early what there is no room for.
@@ -251,8 +257,8 @@ class JobDesk:
         try:
             for job, file in zip(jobs, files, strict=True):
                 if job.input_key is not None:
+                    put.append(job.input_key)  # also one that failed: its answer may have been lost
                     self._storage.put(job.input_key, file.path)
-                    put.append(job.input_key)
             added = self._store.add(jobs, reports)
         finally:
             kept = {job.input_key for job in added}

@@ -240,8 +240,13 @@ class ObjectStorage(ABC):
         """
 
     @abstractmethod
-    def read(self, key: str) -> Iterator[bytes]:
-        """An object's bytes in pieces.
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """An object's bytes in pieces, of which few are held in memory. The reader may take any time between them.
+
+        Args:
+            key: its name.
+            start: first byte, from 0; from the end of the object on there are none.
+            end: the byte behind the last; None, or more than there are, is the end of the object.
 
         Raises:
             StorageUnavailable: also when there is no such object; before the first piece.
