@@ -1,18 +1,18 @@
 """The client for ordinary code."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
-from dfd.client import calls
-from dfd.client.calls import Call, Media, Retries
-from dfd.client.errors import NotInTime
-from dfd.client.streams import RECONNECT_S, EventReader
-from dfd.client.values import Job, JobEvent, JobPage, Prediction, accepted_jobs, understood
-from dfd.job import JobState
+from dfd.client.calls import Retries, headers_of
+from dfd.client.conversations import Asking, Conversations, Found, NextLine, Pause, Send, Step, Telling
+from dfd.client.methods import Method
+
+Value = TypeVar("Value")
 
 
 class Client:
@@ -44,10 +44,9 @@ class Client:
             clock: seconds since any moment.
         """
         self._own = http is None
-        self._http = http or httpx.Client(base_url=url, headers=calls.headers_of(token), timeout=timeout_s)
-        self._retries = retries or Retries()
+        self._http = http or httpx.Client(base_url=url, headers=headers_of(token), timeout=timeout_s)
         self._sleep = sleep
-        self._clock = clock
+        self.conversations = Conversations(retries or Retries(), clock)
 
     def close(self) -> None:
         """Close its connections."""
@@ -62,155 +61,74 @@ class Client:
     ) -> None:
         self.close()
 
-    def predict(self, media: Media, *, fps: float | None = None, operating_point: str | None = None) -> Prediction:
-        """Analyse one file now.
-
-        Args:
-            media: its path, or its bytes.
-            fps: frames sampled for each second of video; None leaves it to the service.
-            operating_point: of the model, by name; None leaves it to the service.
-        """
-        return understood(self._json(calls.predict(media, fps, operating_point)), Prediction.read)
-
-    def submit(
-        self,
-        *media: Media,
-        fps: float | None = None,
-        operating_point: str | None = None,
-        external_id: str | None = None,
-        callback_url: str | None = None,
-        priority: int | None = None,
-        force: bool = False,
-        key: str | None = None,
-    ) -> list[Job]:
-        """Have files analysed later; they come back as jobs, in their order.
-
-        Args:
-            media: paths, or bytes.
-            fps: see `predict`.
-            operating_point: see `predict`.
-            external_id: your own name for the jobs.
-            callback_url: to be told of the end; the service keeps it, and sends nothing to it yet.
-            priority: from -100 to 100, 0 without it.
-            force: analyse also what has been analysed before.
-            key: the same key and content give the same jobs; without it each call has its own.
-        """
-        wishes = {
-            "fps": fps,
-            "operating_point": operating_point,
-            "external_id": external_id,
-            "callback_url": callback_url,
-            "priority": priority,
-            "force": force,
-        }
-        return understood(self._json(calls.submit(media, wishes, key)), accepted_jobs)
-
-    def job(self, job_id: str) -> Job:
-        """A job with all there is to say of it."""
-        return understood(self._json(calls.of_job("GET", job_id)), Job.read)
-
-    def jobs(
-        self, *state: JobState | str, external_id: str | None = None, page_size: int | None = None
-    ) -> Iterator[Job]:
-        """Every job, the newest first, in one of the states where any is given; pages are loaded as they are needed."""
-        wanted = [JobState(one) for one in state]
-        cursor = None
-        while True:
-            page = understood(self._json(calls.listing(wanted, external_id, page_size, cursor)), JobPage.read)
-            yield from page.jobs
-            cursor = page.next_cursor
-            if cursor is None:
-                return
-
-    def cancel(self, job_id: str) -> Job:
-        """End a job that waits at once, and a running one soon.
-
-        Raises:
-            Conflict: it ended before, in another way.
-        """
-        return understood(self._json(calls.of_job("DELETE", job_id)), Job.read)
-
-    def report(self, job_id: str) -> dict[str, Any]:
-        """The report alone (``docs/report.schema.json``).
-
-        Raises:
-            Conflict: there is none, or none yet.
-        """
-        return understood(self._json(calls.of_job("GET", job_id, "/report.json")), dict)
-
-    def wait(self, job_id: str, *, timeout_s: float | None = None) -> Job:
-        """A job once it has ended, whichever way.
-
-        Args:
-            job_id: which.
-            timeout_s: how long to wait; None waits for as long as it takes.
-
-        Raises:
-            NotInTime: it has not ended by then.
-        """
-        begun_s, pause = self._clock(), calls.polls()
-        while not (job := self.job(job_id)).ended:
-            pause_s = pause()
-            if timeout_s is not None and self._clock() + pause_s - begun_s > timeout_s:
-                raise NotInTime(f"job {job_id} is still {job.state.value} after {timeout_s:g} s")
-            self._sleep(pause_s)
-        return job
-
-    def events(self, job_id: str, last: int | None = None) -> Iterator[JobEvent]:
-        """What is told of a job live, until it has ended; a stream that breaks off is taken up again.
-
-        Args:
-            job_id: which.
-            last: id of the last event that is known; None tells from where it is now.
-        """
-        silent = 0
+    def _ask(self, steps: Asking[Value]) -> Value:
+        wire, answer = _Wire(self._http, self._sleep), None
         while True:
             try:
-                for event in self._stream(calls.listening(job_id, last)):
-                    if event is None:
-                        return
-                    last, silent = event.id, 0
-                    yield event
-                    if event.job.ended:
-                        return
-            except httpx.TransportError as error:
-                silent += 1
-                self._sleep(calls.pause_after(calls.listening(job_id, last), self._retries, silent, error))
-            else:  # the service stops, or is about to be replaced
-                self._sleep(RECONNECT_S)
+                step = steps.send(answer)
+            except StopIteration as end:
+                value: Value = end.value
+                return value
+            answer = wire.take(step)
 
-    def _stream(self, call: Call) -> Iterator[JobEvent | None]:
-        """The events of one connection; None says that no more will ever come."""
-        attempt = 0
-        while True:
-            attempt += 1
-            with call.sendable() as arguments, self._http.stream(**arguments) as response:
-                if response.status_code == httpx.codes.NO_CONTENT:
-                    yield None
+    def _tell(self, steps: Telling[Value]) -> Generator[Value, None, None]:
+        wire, answer = _Wire(self._http, self._sleep), None
+        with wire.open:
+            while True:
+                try:
+                    step = steps.send(answer)
+                except StopIteration:
                     return
-                if response.is_success:
-                    yield from _events_in(response)
-                    return
-                response.read()
-            self._sleep(calls.pause_after(call, self._retries, attempt, response))
+                if isinstance(step, Found):
+                    yield step.value
+                    answer = None
+                else:
+                    answer = wire.take(step)
 
-    def _json(self, call: Call) -> Any:
-        attempt = 0
-        while True:
-            attempt += 1
-            outcome: httpx.Response | httpx.TransportError
-            try:
-                with call.sendable() as arguments:
-                    outcome = self._http.request(**arguments)
-            except httpx.TransportError as error:
-                outcome = error
-            if isinstance(outcome, httpx.Response) and outcome.is_success:
-                return calls.json_of(outcome)
-            self._sleep(calls.pause_after(call, self._retries, attempt, outcome))
+    predict = Method(Conversations.predict, _ask)
+    submit = Method(Conversations.submit, _ask)
+    job = Method(Conversations.job, _ask)
+    jobs = Method(Conversations.jobs, _tell)
+    cancel = Method(Conversations.cancel, _ask)
+    report = Method(Conversations.report, _ask)
+    wait = Method(Conversations.wait, _ask)
+    events = Method(Conversations.events, _tell)
 
 
-def _events_in(response: httpx.Response) -> Iterator[JobEvent]:
-    reader = EventReader()
-    for line in response.iter_lines():
-        if (event := reader.feed(line)) is not None:
-            yield event
+class _Wire:
+    """Takes the steps of one conversation.
+
+    Attributes:
+        open: holds the response that is open, if any.
+    """
+
+    def __init__(self, http: httpx.Client, sleep: Callable[[float], object]) -> None:
+        self.open = ExitStack()
+        self._http = http
+        self._sleep = sleep
+        self._lines: Iterator[str] = iter(())
+
+    def take(self, step: Step) -> Any:
+        """What became of a step."""
+        try:
+            match step:
+                case Send():
+                    return self._sent(step)
+                case NextLine():
+                    return next(self._lines, None)
+                case Pause(seconds):
+                    self.open.close()
+                    self._sleep(seconds)
+                    return None
+        except httpx.TransportError as error:
+            return error
+
+    def _sent(self, step: Send) -> httpx.Response:
+        with step.call.sendable() as arguments:
+            if not step.streamed:
+                return self._http.request(**arguments)
+            response = self.open.enter_context(self._http.stream(**arguments))
+        self._lines = response.iter_lines()
+        if not response.is_success:
+            response.read()
+        return response
