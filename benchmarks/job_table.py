@@ -1,4 +1,4 @@
-"""What a job costs in the table, with nothing in it and with very many ended jobs in it (part of ``benchmarks.jobs``)."""
+"""What a job costs in the table, empty or with very many ended jobs in it (part of ``benchmarks.jobs``)."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping

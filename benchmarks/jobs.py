@@ -107,9 +107,9 @@ def table(results: Mapping[str, Any]) -> str:
         rows.append((f"beyond the analysis, {labels[name]}, ms", *_cells(parts["overhead"], 1), goal))
         rows.append((f"the analysis, {labels[name]}, ms", *_cells(parts["analysis"], 0), ""))
     if work := results.get("throughput"):
-        for name in ("two threads", "two processes"):
-            rows.append((f"{name} / one worker", *_cells(work["ratios"][name], 2), f">= {GOALS['workers']}"))
-        rows.append(("one with both cores / one worker", *_cells(work["ratios"]["one with both cores"], 2), ""))
+        for name, found in work["ratios"].items():
+            goal = f">= {GOALS['workers']}" if name.startswith("two") else ""
+            rows.append((f"{name} / one worker", *_cells(found, 2), goal))
         rows += [(f"cores kept busy, {name}", f"{busy:.2f}", "", "", "") for name, busy in work["busy_cores"].items()]
     for name, found in results.get("history", {}).items():
         for operation in ("all", *OPERATIONS):
