@@ -7,8 +7,9 @@
 
 The video streams through: one thread decodes a few frames ahead, unless there is to be but one, another hashes the
 file, and the caller's thread finds, crops and scores faces. Beside those few frames and one batch of crops only numbers
-are kept, so memory does not grow with the length of the video. Scoring has no thread of its own: on two cores there is no idle time for it to use,
-because decoding takes most of both (1.9 s of processor time for 30 s of 1080p30; finding and cropping faces 0.7 s).
+are kept, so memory does not grow with the length of the video. Scoring has no thread of its own: on two cores there is
+no idle time for it to use, because decoding takes most of both (1.9 s of processor time for 30 s of 1080p30; finding
+and cropping faces 0.7 s).
 
 Batches are filled in the order of frames and faces and never depend on timing: the same file and the same model give
 the same report, wall times aside.
