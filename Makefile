@@ -30,7 +30,7 @@ pinned = -c requirements/build.txt -c requirements/serve.txt
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: $(SERVE) ## Analyse the sample clips
@@ -63,6 +63,10 @@ format: $(DEV) ## Format the code and fix what can be fixed
 .PHONY: bench
 bench: $(DEV) ## Time the analysis beside a plain decode and a naive pipeline (ARGS="--quick")
 	.venv/bin/python -m benchmarks.analysis $(ARGS)
+
+.PHONY: bench-jobs
+bench-jobs: $(DEV) ## Time what jobs cost beyond their analyses, workers, and a long history (ARGS="--quick")
+	.venv/bin/python -m benchmarks.jobs $(ARGS)
 
 .PHONY: peers
 peers: $(TRAIN) ## Compare our models with MesoNet on videos of DFD_DATA_DIR (ARGS="--split dev")

@@ -7,7 +7,6 @@ turns. See ``benchmarks/README.md`` for what is measured and on what.
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.clip import COLD_START, FOUR_K, FULL_HD, TEN_MINUTES, ClipSpec, bitrate_mbps, make_clip
+from benchmarks.spread import Spread, spread
 
 from dfd.processors import available_cpus
 
 ROOT = Path(__file__).resolve().parents[1]
 TURN = ("analysis", "decode", "naive")
 
-Spread = dict[str, float]
 Results = dict[str, Any]
 
 
@@ -42,11 +41,6 @@ def run_cold_cli(clip: Path) -> float:
     started = time.perf_counter()
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Median, smallest and largest."""
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 def summarise(turns: Sequence[dict[str, dict[str, float]]]) -> Results:

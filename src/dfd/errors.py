@@ -291,3 +291,13 @@ class QuotaExceeded(RateLimited):
     """The caller has asked as often today as may be."""
 
     code = "quota_exceeded"
+
+
+def kind_of(code: str) -> type[DfdError]:
+    """The class with a stable code that was written down; `DfdError` for one that no class has."""
+    kinds = [DfdError]
+    for kind in kinds:  # grows while it is gone through
+        if kind.code == code:
+            return kind
+        kinds += kind.__subclasses__()
+    return DfdError

@@ -59,7 +59,12 @@ class Settings(BaseSettings):
         default_factory=default_models_dir,
         description="Folder of models, `<name>/<version>/manifest.json`; unset: the models that came with DFD",
     )
-    threads: int = Field(0, ge=0, le=1024, description="CPU threads of one analysis; 0: all that the process may use")
+    threads: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="CPU threads of one analysis; 0: all there are, shared by `JOB_WORKERS`",
+    )
     threshold: float | None = Field(
         None, gt=0, lt=1, description="Probability from which a video is called fake; unset: the model's own"
     )
@@ -220,6 +225,10 @@ class Settings(BaseSettings):
     def cpu_threads(self) -> int:
         """Threads of one analysis, resolved: at least 1."""
         return self.threads or available_cpus()
+
+    def shared_by(self, analyses: int) -> Self:
+        """These settings for so many analyses at the same time: unless `threads` is set, each has its share."""
+        return self.model_copy(update={"threads": self.threads or max(1, available_cpus() // analyses)})
 
 
 def load_settings(**overrides: Any) -> Settings:

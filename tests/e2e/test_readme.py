@@ -21,51 +21,58 @@ DOCUMENTS += [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "samples/README.md"
 TIMEOUT_S = 120
 
 
-def commands(start: str) -> list[str]:
-    """Every line of the shell blocks that begins so."""
-    shell = [text for language, text in BLOCK.findall(README) if language == "sh"]
-    return [line for text in shell for line in text.splitlines() if line.startswith(start)]
+SHELL = [text for language, text in BLOCK.findall(README) if language == "sh"]
+TALKS = [block for block in SHELL if "localhost:8000" in block]
+PYTHON = [text for language, text in BLOCK.findall(README) if language == "python"]
 
 
-def run(line: str) -> subprocess.CompletedProcess[str]:
-    """Run one line from the repository's root, with this environment's `dfd`."""
-    here = shlex.quote(str(Path(sys.executable).with_name("dfd")))
-    line = line.replace(".venv/bin/dfd", here)
-    return subprocess.run(
-        ["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
-
-
-@pytest.mark.parametrize("line", [line for line in commands(".venv/bin/dfd") if "serve" not in line])
-def test_commands_work(line: str) -> None:
-    done = run(line)
-
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
-    assert "Traceback" not in done.stderr
-
-
-def test_python_example_works() -> None:
-    (example,) = [text for language, text in BLOCK.findall(README) if language == "python"]
-
-    done = subprocess.run(
-        [sys.executable, "-c", example], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert re.match(r"(fake|real|inconclusive) ", done.stdout)
+def commands(*blocks: str) -> list[str]:
+    """Every line that runs DFD, but for the service itself."""
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith((".venv/bin/dfd", "curl")) and "dfd serve" not in line]
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to leave things in, with the sample clips."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "samples").symlink_to(ROOT / "samples")
+    return folder
+
+
+def run(command: list[str], place: Path) -> str:
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def run_line(line: str, place: Path, address: str = "") -> str:
+    """Run one line with this environment's `dfd`, and with curl speaking to the service at `address`."""
+    line = line.replace(".venv/bin/dfd", shlex.quote(str(Path(sys.executable).with_name("dfd"))))
+    line = line.replace("curl", "curl --fail --silent --show-error", 1).replace("localhost:8000", address)
+    return run(["bash", "-c", line], place)
+
+
+@pytest.mark.parametrize("line", commands(*(block for block in SHELL if block not in TALKS)))
+def test_commands_work(line: str, place: Path) -> None:
+    assert run_line(line, place).strip()
+
+
+def test_the_library_works(place: Path) -> None:
+    [example] = [text for text in PYTHON if "localhost:8000" not in text]
+    assert re.match(r"(fake|real|inconclusive) ", run([sys.executable, "-c", example], place))
+
+
+@pytest.fixture(scope="module")
+def address(place: Path) -> Iterator[str]:
     """Address of a service started as the README says, on a free port."""
-    log = tmp_path_factory.mktemp("serve") / "log"
-    environment = {**os.environ, "PORT": "0", "DATA_DIR": str(log.with_name("data"))}
-    (line,) = commands(".venv/bin/dfd serve")
+    log = place / "log"
+    [line] = [line for block in SHELL for line in block.splitlines() if "dfd serve" in line]
     command = [str(Path(sys.executable).with_name("dfd")), *shlex.split(line)[1:]]
     with (
         log.open("wb") as output,
-        subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env=environment) as server,
+        subprocess.Popen(command, cwd=place, stdout=output, stderr=output, env={**os.environ, "PORT": "0"}) as server,
     ):
         try:
             yield listening_address(server, log)
@@ -84,12 +91,17 @@ def listening_address(server: subprocess.Popen[bytes], log: Path) -> str:
     pytest.fail(f"the service did not start: {log.read_text(encoding='utf-8', errors='replace')}")
 
 
-@pytest.mark.parametrize("line", commands("curl"))
-def test_requests_work(line: str, address: str) -> None:
-    done = run(line.replace("curl", "curl --fail --silent --show-error", 1).replace("localhost:8000", address))
+@pytest.mark.parametrize("block", TALKS)
+def test_requests_work(block: str, address: str, place: Path) -> None:
+    for line in commands(block):
+        said = run_line(line, place, address)
+        assert said.startswith("{") if line.startswith("curl") else said.strip()
 
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("{")
+
+def test_the_client_works(address: str, place: Path) -> None:
+    [example] = [text for text in PYTHON if "localhost:8000" in text]
+    said = run([sys.executable, "-c", example.replace("localhost:8000", address)], place)
+    assert re.match(r"(fake|real|inconclusive) ", said)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())

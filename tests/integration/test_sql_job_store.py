@@ -19,12 +19,13 @@ from tests.job_machine import JobMachine
 
 from dfd.delivery import Answer, Delivery, Patience
 from dfd.errors import ConfigurationError, JobStoreUnavailable
-from dfd.job import Job
+from dfd.job import Job, JobState
 from dfd.job_store import database as database_module
 from dfd.job_store.database import Database
 from dfd.job_store.migrating import _config, migrate
 from dfd.job_store.schema import METADATA
 from dfd.job_store.sql import SqlJobStore
+from dfd.ports import JobFilter
 
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
@@ -177,6 +178,29 @@ def test_no_query_of_a_job_on_its_way_reads_the_whole_table(tmp_path: Path) -> N
     connection.close()
     store.close()
     assert len(statements) >= 22
+
+
+def test_a_list_by_states_takes_the_newest_off_an_index(tmp_path: Path) -> None:
+    """Each state has a search of its own with a limit: what has ended long ago is neither read nor sorted."""
+    path = tmp_path / "jobs.sqlite3"
+    store = SqlJobStore(f"sqlite:///{path}")
+    store.migrate()
+    connection = sqlite3.connect(path)
+    plans: list[list[str]] = []
+
+    @event.listens_for(store._database.engine, "before_cursor_execute")
+    def _seen(_connection: object, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
+        if statement.startswith("SELECT"):
+            steps = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
+            plans.append([row[3] for row in steps])
+
+    store.page(JobFilter(frozenset({JobState.SUCCEEDED, JobState.FAILED})), 50)
+    connection.close()
+    store.close()
+    [plan] = plans
+    searches = [step for step in plan if "ix_jobs_state (state=?)" in step]
+    assert len(searches) == 2, plan
+    assert not [step for step in plan if step.startswith("SCAN job")], plan
 
 
 class _OnSqlite(JobMachine):

@@ -11,12 +11,14 @@ import pytest
 from pyarrow import parquet
 from tests.fakes import make_report
 
+from dfd.bootstrap import jobs as bootstrap_jobs
 from dfd.cli.batch_journal import Journal
 from dfd.cli.batch_sources import items_of
 from dfd.cli.batch_tables import COLUMNS, table_writer
 from dfd.cli.output import Outcome, outcome_to_dict
 from dfd.errors import ConfigurationError, InvalidParameter, UnreadableVideo
 from dfd.settings import load_settings
+from dfd.storage.objects import ObstoreStorage, folder_storage
 from dfd.types import Reason
 
 SETTING = {"model": ["deepfake", "1"], "options": {"fps": 2.0}}
@@ -140,3 +142,48 @@ def test_every_file_is_taken_once_and_changes_are_seen(tmp_path: Path, monkeypat
     changed = items_of([str(tmp_path)], settings)
     assert changed[0].stamp != items[0].stamp
     assert changed[1] == items[1]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*.mp4",
+        "**/*.mp4",
+        "**",
+        "*",
+        "in*",
+        "inner/*",
+        "*/*.mp4",
+        "?.mp4",
+        "[ab].mp4",
+        ".hidden/*",
+        "**/inner/**/*.mp4",
+        "inner",
+        "a.mp4",
+        "nothing*",
+        "odd[[]1].mp4",
+        "odd[1].mp4",
+    ],
+)
+def test_a_pattern_in_a_bucket_stands_for_what_it_stands_for_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    names = ("a.mp4", "b.mp4", "odd[1].mp4", "c.txt", ".d.mp4", "inner/e.mp4", "inner/f.txt", "inner/deep/g.mp4")
+    for name in (*names, ".hidden/h.mp4", "inner/.hidden/i.mp4", "other/j.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    roots: list[str] = []
+
+    def as_bucket(_settings: object, url: str) -> ObstoreStorage:
+        roots.append(url)
+        return folder_storage(tmp_path / url.removeprefix("s3://bucket").strip("/"))
+
+    monkeypatch.setattr(bootstrap_jobs, "open_bucket", as_bucket)
+    settings = load_settings()
+    on_disk = items_of([f"{tmp_path}/{pattern}"], settings)
+    in_bucket = items_of([f"s3://bucket/{pattern}"], settings)
+    assert {item.path.removeprefix("s3://bucket/") for item in in_bucket} == {
+        str(Path(item.path).relative_to(tmp_path)) for item in on_disk
+    }
+    assert [type(item.error) for item in in_bucket] == [type(item.error) for item in on_disk]
+    assert not [root for root in roots if "*" in root or "[" in root]

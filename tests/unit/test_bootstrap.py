@@ -54,6 +54,7 @@ def test_parts_that_are_not_given_are_built(tmp_path: Path) -> None:
     assert isinstance(parts.opener, PyAvOpener)
     assert isinstance(parts.detector, BlazeFaceDetector)
     assert isinstance(parts.backend, OnnxRuntimeBackend)
+    assert parts.threads == 1
     assert parts.manifest == manifest
 
 

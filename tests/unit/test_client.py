@@ -1,7 +1,9 @@
 """The Python client against the real application and against answers made up: sync and async do the same."""
 
+import inspect
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -295,6 +297,35 @@ async def test_a_stream_that_breaks_off_is_taken_up_again() -> None:
     assert script.slept == [2.0, 0.5, 5.0]
     heard, _ = await both(httpx.Response(204), act=lambda client: client.events("j", 8))
     assert heard == []
+
+
+def test_both_clients_have_the_same_methods_and_say_what_they_take() -> None:
+    public = [name for name in dir(Client) if not name.startswith("_")]
+    assert [name for name in dir(AsyncClient) if not name.startswith("_")] == public
+    for kind in (Client, AsyncClient):
+        assert list(inspect.signature(kind.predict).parameters) == ["self", "media", "fps", "operating_point"]
+        assert list(inspect.signature(kind("http://dfd.example").wait).parameters) == ["job_id", "timeout_s"]
+        assert all(inspect.getdoc(getattr(kind, name)) for name in public)
+
+
+def test_a_stream_that_nobody_reads_on_is_closed() -> None:
+    closed = []
+
+    class Body(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield stream(("progress", 3, "running")).content
+
+        def close(self) -> None:
+            closed.append(True)
+
+    http = httpx.Client(
+        transport=httpx.MockTransport(lambda _request: httpx.Response(200, stream=Body())),
+        base_url="http://dfd.example",
+    )
+    with http, closing(Client(http=http).events("j")) as heard:
+        assert next(heard).id == 3
+        assert not closed
+    assert closed
 
 
 def test_the_secret_is_sent_and_a_foreign_http_client_stays_open() -> None:

@@ -23,6 +23,14 @@ def anyio_backend() -> str:
 class BreaksOff(httpx.SyncByteStream, httpx.AsyncByteStream):
     """The beginning of a body."""
 
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
     def __iter__(self) -> Iterator[bytes]:
         yield b"the-beg"
         raise httpx.ReadError("cut")
@@ -77,6 +85,18 @@ async def test_what_never_comes_whole_leaves_what_was_there(tmp_path: Path) -> N
     error, _ = await both(problem(503), act=lambda client: client.download("j", "u", tmp_path / "file"), retries=once)
     assert type(error) is TryLater
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"from before"}
+
+
+async def test_a_file_that_cannot_be_written_ends_the_answer(tmp_path: Path) -> None:
+    body = BreaksOff()
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, stream=body))
+    with httpx.Client(transport=transport, base_url="http://dfd.example") as http, pytest.raises(FileNotFoundError):
+        Client(http=http).download("j", "upload", tmp_path / "missing" / "file")
+    assert body.closed == 1
+    async with httpx.AsyncClient(transport=transport, base_url="http://dfd.example") as awaited:
+        with pytest.raises(FileNotFoundError):
+            await AsyncClient(http=awaited).download("j", "upload", tmp_path / "missing" / "file")
+    assert body.closed == 2
 
 
 async def test_the_secret_does_not_follow_to_the_storage(tmp_path: Path) -> None:

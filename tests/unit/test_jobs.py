@@ -503,21 +503,17 @@ def test_a_crew_works_until_it_is_stopped(house: House, tmp_path: Path) -> None:
     assert len(house.store.ends) == 20
 
 
-def test_a_crew_outlives_a_table_that_is_away(house: House, file: ReceivedFile) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        JobStoreUnavailable("away"),
+        pytest.param(ZeroDivisionError("a bug of the table"), marks=pytest.mark.logs_errors),
+    ],
+    ids=["table away", "bug"],
+)
+def test_a_crew_outlives_what_its_table_raises(house: House, file: ReceivedFile, error: Exception) -> None:
     crew = Crew([house.worker()], house.sweeper, EmbeddedQueue(), QUICK)
-    house.store.error = JobStoreUnavailable("away")
-    crew.start()
-    house.stop.wait(0.05)
-    house.store.error = None
-    [job] = house.desk.submit([file], REQUEST)
-    until(lambda: house.job(job.job_id).ended)
-    crew.stop()
-
-
-@pytest.mark.logs_errors
-def test_a_crew_outlives_a_bug(house: House, file: ReceivedFile) -> None:
-    crew = Crew([house.worker()], house.sweeper, EmbeddedQueue(), QUICK)
-    house.store.error = ZeroDivisionError("a bug of the table")
+    house.store.error = error
     crew.start()
     house.stop.wait(0.05)
     house.store.error = None

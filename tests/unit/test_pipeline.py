@@ -86,6 +86,20 @@ def test_a_clear_video_gets_its_verdict_and_says_what_it_rests_on(clip: Path) ->
     assert report.input_sha256 == hashlib.sha256(clip.read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize("reads_ahead", [True, False])
+def test_one_thread_is_enough_and_gives_the_same_report(clip: Path, reads_ahead: bool) -> None:
+    painters = set()
+
+    def paint(index: int, time_s: float) -> ImageU8:
+        painters.add(threading.current_thread())
+        return numbered_image(index)
+
+    parts = (FakeVideoOpener(paint=paint), FakeDetector(), FakeBackend(), make_manifest())
+    report = Analyzer(*parts, reads_ahead=reads_ahead).analyze(clip, TRUSTING)
+    assert (threading.current_thread() in painters) is not reads_ahead
+    assert without_timings(report) == without_timings(analyzer().analyze(clip, TRUSTING))
+
+
 def test_a_low_logit_is_real(clip: Path) -> None:
     assert analyzer(backend=FakeBackend(logit=-2.0)).analyze(clip, TRUSTING).verdict is Verdict.REAL
 

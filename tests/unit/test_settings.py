@@ -173,6 +173,12 @@ def test_threads_are_all_that_may_be_used_unless_told() -> None:
     assert load_settings(threads=3).cpu_threads == 3
 
 
+def test_analyses_at_the_same_time_share_the_processors_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "available_cpus", lambda: 8)
+    assert [load_settings().shared_by(count).cpu_threads for count in (1, 3, 8, 20)] == [8, 2, 1, 1]
+    assert load_settings(threads=3).shared_by(8).cpu_threads == 3
+
+
 @pytest.mark.parametrize(
     ("files", "most"),
     [

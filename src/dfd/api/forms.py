@@ -7,7 +7,7 @@ handed on, and everything else is dropped. The name the client gives a file is n
 Form layout: RFC 7578.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -21,6 +21,16 @@ FIELD = "file"
 
 FORM_OVERHEAD_BYTES = 64 * 1024
 """What a body may hold beyond the files: boundaries, headers and fields that are ignored."""
+
+
+def described(file: dict[str, Any]) -> dict[str, Any]:
+    """A form with the part ``file``, as OpenAPI describes it.
+
+    Args:
+        file: JSON schema of the part.
+    """
+    schema = {"type": "object", "required": [FIELD], "properties": {FIELD: file}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
 class FileParts:

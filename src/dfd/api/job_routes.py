@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from dfd.api.events import Streams, events_of
+from dfd.api.forms import described
 from dfd.api.job_schemas import AcceptedJobs, JobDetail, JobPage, summary_fields, summary_of
 from dfd.api.limits import within_limits
 from dfd.api.problems import documented
@@ -31,27 +32,13 @@ _THREADS: Final = 16
 
 Answer = TypeVar("Answer")
 
-
-_FORM: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {
-                            "type": "array",
-                            "items": {"type": "string", "format": "binary"},
-                            "description": "The videos, GIFs or pictures: one part named `file` for each.",
-                        }
-                    },
-                }
-            }
-        },
+_FORM: Final = described(
+    {
+        "type": "array",
+        "items": {"type": "string", "format": "binary"},
+        "description": "The videos, GIFs or pictures: one part named `file` for each.",
     }
-}
+)
 
 _STREAM: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},

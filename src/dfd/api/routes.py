@@ -3,12 +3,13 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 import dfd
 from dfd.api.admission import AnalysisDesk
+from dfd.api.forms import described
 from dfd.api.health import LATELY_S, ModelProbe
 from dfd.api.limits import within_limits
 from dfd.api.problems import documented
@@ -23,22 +24,7 @@ from dfd.reporting import classic_response
 MAX_FPS = 60
 """More samples a second than this show nothing new."""
 
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "The video, GIF or picture."}
-                    },
-                }
-            }
-        },
-    }
-}
+_FORM = described({"type": "string", "format": "binary", "description": "The video, GIF or picture."})
 
 
 def services_of(request: Request) -> Services:

@@ -29,16 +29,17 @@ Model = tuple[ModelBackend, ModelManifest]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an analyzer is made of."""
+    """What an analyzer is made of, and the threads that each of its analyses may use."""
 
     opener: VideoOpener
     detector: FaceDetector
     backend: ModelBackend
     manifest: ModelManifest
+    threads: int
 
     def analyzer(self) -> Analyzer:
         """Put the parts together."""
-        return Analyzer(self.opener, self.detector, self.backend, self.manifest)
+        return Analyzer(self.opener, self.detector, self.backend, self.manifest, reads_ahead=self.threads > 1)
 
 
 def build_opener(settings: Settings) -> VideoOpener:
@@ -82,7 +83,7 @@ def build_parts(
         loading = pool.submit(lambda: detector or build_detector(settings.face_detector, settings.cpu_threads))
         backend, manifest = model or build_model(settings)
         _check_operating_point(manifest, settings.operating_point)
-        return Parts(opener or build_opener(settings), loading.result(), backend, manifest)
+        return Parts(opener or build_opener(settings), loading.result(), backend, manifest, settings.cpu_threads)
 
 
 def _check_operating_point(manifest: ModelManifest, name: str | None) -> None:

@@ -21,7 +21,7 @@ def build_services(
     tf_serving: Callable[[], object | None] | None = None,
 ) -> Services:
     """What the HTTP interface is given; raises as `dfd.bootstrap.build_parts` and `build_job_parts` do."""
-    parts = build_parts(settings, opener=opener, detector=detector, model=model)
+    parts = build_parts(settings.shared_by(max(1, settings.job_workers)), opener=opener, detector=detector, model=model)
     analyzer = parts.analyzer()
     job_parts = build_job_parts(settings)
     timeout_s = min(settings.request_timeout, STATUS_TIMEOUT_S)

@@ -1,26 +1,25 @@
-"""``dfd batch``: many files into one table, one after the other, going on where it was interrupted."""
+"""``dfd batch``: many files into one table, going on where it was interrupted."""
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from dfd import __version__
-from dfd.bootstrap import analysis_options, build_parts
+from dfd.bootstrap import Parts, analysis_options, build_parts
 from dfd.cli.batch_journal import Journal
 from dfd.cli.batch_sources import BatchItem, items_of
 from dfd.cli.batch_tables import table_writer
-from dfd.cli.exits import ExitCode, complain, exit_code_of, sentence_of, show_trace
+from dfd.cli.batch_work import Finished, analysed_by_workers, analysed_here
+from dfd.cli.exits import ExitCode, complain, exit_code_of, sentence_of
 from dfd.cli.interrupts import remembered_interrupt
-from dfd.cli.output import Outcome, outcome_to_dict
 from dfd.cli.predict import SEVERITY
-from dfd.cli.progress import progress_bar
-from dfd.errors import DfdError, InputError
+from dfd.cli.progress import ProgressBar, progress_bar
+from dfd.errors import InvalidParameter
 from dfd.manifest import ModelManifest
-from dfd.report import Report
 from dfd.settings import Settings
 from dfd.types import Verdict
 
@@ -38,6 +37,7 @@ class Request:
         settings: with the user's choices over them; may raise `DfdError`.
         fail_on: verdicts that make the exit code `ExitCode.MATCHED`.
         debug: whether to show the stack trace of a bug.
+        own_detector: whether the user chose the face detector.
     """
 
     sources: Sequence[str]
@@ -45,29 +45,32 @@ class Request:
     settings: Callable[[], Settings]
     fail_on: frozenset[str]
     debug: Callable[[], bool]
+    own_detector: bool = False
 
 
 def batch(request: Request) -> ExitCode:
     """Analyse what is not done yet, write the table, and tell the summary.
 
     Raises:
-        InvalidParameter: the table has an unknown suffix.
-        ConfigurationError: the settings do not hold, a batch of other settings stands there, or the table cannot be
-            written.
+        InvalidParameter: the table has an unknown suffix, or workers would not hear of an option.
+        ConfigurationError: the settings do not hold, a batch of other settings stands there, the table cannot be
+            written, or a worker answers with another model.
         ModelNotFound, ModelCorrupt: the model is at fault.
         StorageUnavailable: a bucket cannot be listed.
+        JobStoreUnavailable: there is a table of jobs to share, and it does not answer.
     """
     write = table_writer(request.out)
     settings = request.settings()
+    if request.own_detector and _is_shared(settings):
+        raise InvalidParameter("--detector: DATABASE_URL is set, so workers analyse; give it to them by FACE_DETECTOR")
     items = items_of(request.sources, settings)
-    parts = build_parts(settings)
-    analyzer, options = parts.analyzer(), analysis_options(settings)
+    parts = build_parts(settings.shared_by(max(1, settings.job_workers)) if _is_shared(settings) else settings)
     with Journal(_beside(request.out), _setting(settings, parts.manifest)) as journal:
         waiting = [item for item in items if not journal.knows(item.path, item.stamp)]
         if len(waiting) < len(items):
             complain(f"{len(items) - len(waiting)} of {len(items)} files were done before")
         try:
-            codes = _worked_through(waiting, journal, partial(analyzer.analyze, options=options), request)
+            codes = _worked_through(waiting, journal, lambda bar: _work(waiting, parts, settings, bar, request))
         except KeyboardInterrupt:
             complain(f"{len(journal)} of {len(items)} files are done; the same command goes on from here")
             raise
@@ -78,22 +81,36 @@ def batch(request: Request) -> ExitCode:
     return next((code for code in SEVERITY if code in codes), ExitCode.DONE)
 
 
+def _is_shared(settings: Settings) -> bool:
+    """Whether the operator has named a table of jobs, which workers share."""
+    return settings.database_url is not None
+
+
+def _work(
+    waiting: Sequence[BatchItem], parts: Parts, settings: Settings, bar: ProgressBar, request: Request
+) -> Generator[Finished, None, None]:
+    if _is_shared(settings):
+        return analysed_by_workers(waiting, parts, settings, bar)
+    return analysed_here(waiting, parts, settings, bar, request.debug)
+
+
 def _worked_through(
-    waiting: Sequence[BatchItem], journal: Journal, analyze: Callable[..., Report], request: Request
+    waiting: Sequence[BatchItem], journal: Journal, work: Callable[[ProgressBar], Generator[Finished, None, None]]
 ) -> set[ExitCode]:
-    """Analyse and note down; the exit codes that errors ask for."""
+    """Note down what is analysed; the exit codes that errors ask for."""
     codes = set()
-    with progress_bar(len(waiting), sys.stderr.isatty()) as bar, remembered_interrupt() as check:
-        for item in waiting:
-            bar.start(item.path)
-            found = _analysed(item, partial(analyze, progress=bar.frames), request.debug)
+    with (
+        progress_bar(len(waiting), sys.stderr.isatty()) as bar,
+        remembered_interrupt() as check,
+        closing(work(bar)) as finished,
+    ):
+        for one in finished:
             check()
-            lasting = isinstance(found.result, Report | InputError)
-            journal.add(item.path, item.stamp if lasting else _ONCE_MORE, outcome_to_dict(found))
+            journal.add(one.item.path, one.item.stamp if one.lasting else _ONCE_MORE, one.outcome)
             bar.finish()
-            if isinstance(found.result, Exception):
-                bar.say(f"{item.path}: {sentence_of(found.result)}")
-                codes.add(exit_code_of(found.result))
+            if one.error is not None:
+                bar.say(f"{one.item.path}: {sentence_of(one.error)}")
+                codes.add(exit_code_of(one.error))
     return codes
 
 
@@ -112,21 +129,6 @@ def _setting(settings: Settings, manifest: ModelManifest) -> dict[str, Any]:
         "max_pixels": settings.max_pixels,
         "max_duration_s": settings.max_duration_s,
     }
-
-
-def _analysed(item: BatchItem, analyse: Callable[[Path], Report], debug: Callable[[], bool]) -> Outcome:
-    if item.error is not None:
-        return Outcome(item.path, item.error)
-    try:
-        with item.opened() as path:
-            try:
-                return Outcome(item.path, analyse(path))
-            except InputError as error:  # what is said of a copy is said of its original
-                raise type(error)(str(error).replace(str(path), item.path)) from error
-    except Exception as error:  # noqa: BLE001 - a bug that one file wakes must not keep the others from their verdict
-        if not isinstance(error, DfdError) and debug():
-            show_trace(error)
-        return Outcome(item.path, error)
 
 
 def _told(outcomes: Iterable[Mapping[str, Any]], request: Request) -> set[ExitCode]:

@@ -24,8 +24,9 @@ def worker(count: int | None, queue: str | None = None) -> int:
     """
     settings = load_settings(job_workers=count, job_queue=queue)
     configure_logging(settings.log_level)
-    analyzer = build_analyzer(settings)
-    crew = build_job_parts(settings).crew(analyzer.analyze, max(1, settings.job_workers))
+    workers = max(1, settings.job_workers)
+    analyzer = build_analyzer(settings.shared_by(workers))
+    crew = build_job_parts(settings).crew(analyzer.analyze, workers)
     stop = threading.Event()
 
     def told(_signal: int, _frame: FrameType | None) -> None:

@@ -1,40 +1,23 @@
-"""The client for code that awaits; what `dfd.client.blocking` does, in the same order."""
+"""The client for code that awaits."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
-from pathlib import Path
+from contextlib import AsyncExitStack, closing
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
-from dfd.client import calls
-from dfd.client.calls import Call, Media, Retries
-from dfd.client.errors import NotInTime
-from dfd.client.streams import RECONNECT_S, EventReader
-from dfd.client.values import (
-    Artifact,
-    Delivery,
-    Job,
-    JobEvent,
-    JobPage,
-    Prediction,
-    accepted_jobs,
-    artifacts_in,
-    deliveries_in,
-    understood,
-)
-from dfd.job import JobState
+from dfd.client.calls import Retries, headers_of
+from dfd.client.conversations import Asking, Conversations, Found, NextLine, NextPiece, Pause, Send, Step, Telling
+from dfd.client.methods import Method
+
+Value = TypeVar("Value")
 
 
 class AsyncClient:
-    """Speaks with one service, as `dfd.client.Client` does. An asynchronous context manager.
-
-    Every method raises `dfd.client.ClientError`; those that send files also OSError.
-    """
+    """Speaks with one service, as `dfd.client.Client` does. An asynchronous context manager."""
 
     def __init__(
         self,
@@ -47,22 +30,11 @@ class AsyncClient:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is sent yet.
-
-        Args:
-            url: address of the service.
-            token: the bearer secret, where the service asks for one.
-            timeout_s: longest silence of the service.
-            retries: how often and how patiently a call is repeated.
-            http: used instead of a client of its own, with its address, headers and timeouts; not closed here.
-            sleep: waits for so many seconds.
-            clock: seconds since any moment.
-        """
+        """As `dfd.client.Client`, but that `http` and `sleep` are awaited."""
         self._own = http is None
-        self._http = http or httpx.AsyncClient(base_url=url, headers=calls.headers_of(token), timeout=timeout_s)
-        self._retries = retries or Retries()
+        self._http = http or httpx.AsyncClient(base_url=url, headers=headers_of(token), timeout=timeout_s)
         self._sleep = sleep
-        self._clock = clock
+        self.conversations = Conversations(retries or Retries(), clock)
 
     async def close(self) -> None:
         """Close its connections."""
@@ -77,210 +49,83 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    async def predict(
-        self, media: Media, *, fps: float | None = None, operating_point: str | None = None
-    ) -> Prediction:
-        """Analyse one file now.
+    async def _ask(self, steps: Asking[Value]) -> Value:
+        wire, answer = _Wire(self._http, self._sleep), None
+        async with wire.open:
+            with closing(steps):
+                while True:
+                    try:
+                        step = steps.send(answer)
+                    except StopIteration as end:
+                        value: Value = end.value
+                        return value
+                    answer = await wire.take(step)
 
-        Args:
-            media: its path, or its bytes.
-            fps: frames sampled for each second of video; None leaves it to the service.
-            operating_point: of the model, by name; None leaves it to the service.
-        """
-        return understood(await self._json(calls.predict(media, fps, operating_point)), Prediction.read)
+    async def _tell(self, steps: Telling[Value]) -> AsyncGenerator[Value, None]:
+        wire, answer = _Wire(self._http, self._sleep), None
+        async with wire.open:
+            while True:
+                try:
+                    step = steps.send(answer)
+                except StopIteration:
+                    return
+                if isinstance(step, Found):
+                    yield step.value
+                    answer = None
+                else:
+                    answer = await wire.take(step)
 
-    async def submit(
-        self,
-        *media: Media,
-        fps: float | None = None,
-        operating_point: str | None = None,
-        external_id: str | None = None,
-        callback_url: str | None = None,
-        priority: int | None = None,
-        force: bool = False,
-        key: str | None = None,
-    ) -> list[Job]:
-        """Have files analysed later; they come back as jobs, in their order.
-
-        Args:
-            media: paths, or bytes.
-            fps: see `predict`.
-            operating_point: see `predict`.
-            external_id: your own name for the jobs.
-            callback_url: to be told of the end (see `dfd.client.event_in`).
-            priority: from -100 to 100, 0 without it.
-            force: analyse also what has been analysed before.
-            key: the same key and content give the same jobs; without it each call has its own.
-        """
-        wishes = {
-            "fps": fps,
-            "operating_point": operating_point,
-            "external_id": external_id,
-            "callback_url": callback_url,
-            "priority": priority,
-            "force": force,
-        }
-        return understood(await self._json(calls.submit(media, wishes, key)), accepted_jobs)
-
-    async def job(self, job_id: str) -> Job:
-        """A job with all there is to say of it."""
-        return understood(await self._json(calls.of_job("GET", job_id)), Job.read)
-
-    async def jobs(
-        self, *state: JobState | str, external_id: str | None = None, page_size: int | None = None
-    ) -> AsyncIterator[Job]:
-        """Every job, the newest first, in one of the states where any is given; pages are loaded as they are needed."""
-        wanted = [JobState(one) for one in state]
-        cursor = None
-        while True:
-            page = understood(await self._json(calls.listing(wanted, external_id, page_size, cursor)), JobPage.read)
-            for job in page.jobs:
-                yield job
-            cursor = page.next_cursor
-            if cursor is None:
-                return
-
-    async def cancel(self, job_id: str) -> Job:
-        """End a job that waits at once, and a running one soon.
-
-        Raises:
-            Conflict: it ended before, in another way.
-        """
-        return understood(await self._json(calls.of_job("DELETE", job_id)), Job.read)
-
-    async def report(self, job_id: str) -> dict[str, Any]:
-        """The report alone (``docs/report.schema.json``).
-
-        Raises:
-            Conflict: there is none, or none yet.
-        """
-        return understood(await self._json(calls.of_job("GET", job_id, "/report.json")), dict)
-
-    async def artifacts(self, job_id: str) -> list[Artifact]:
-        """The files that a job has now: its upload while that is kept, and its reports once there are any."""
-        return understood(await self._json(calls.of_job("GET", job_id, "/artifacts")), artifacts_in)
-
-    async def download(self, job_id: str, name: str, path: str | os.PathLike[str]) -> Path:
-        """Load a file of a job; what is at `path` is replaced once all of it has come.
-
-        Args:
-            job_id: which.
-            name: of the file, as `artifacts` has it.
-            path: where to put it.
-
-        Returns:
-            the path.
-
-        Raises:
-            NotFound: there is no such job or file, or it is no longer kept.
-            Conflict: the job has no report, or none yet.
-            OSError: the file cannot be written.
-        """
-        call, target, attempt = calls.loading(job_id, name), Path(path), 0
-        while True:
-            attempt += 1
-            outcome: httpx.Response | httpx.TransportError
-            try:
-                async with self._http.stream(call.method, call.path, follow_redirects=True) as response:
-                    outcome = response
-                    if response.is_success:
-                        with calls.arriving(target) as file:
-                            async for piece in response.aiter_bytes():
-                                file.write(piece)
-                        return target
-                    await response.aread()
-            except httpx.TransportError as error:
-                outcome = error
-            await self._sleep(calls.pause_after(call, self._retries, attempt, outcome))
-
-    async def deliveries(self, job_id: str) -> list[Delivery]:
-        """What was sent, or is to be sent, to the job's ``callback_url``, in order; nothing before its end."""
-        return understood(await self._json(calls.of_job("GET", job_id, "/deliveries")), deliveries_in)
-
-    async def replay(self, job_id: str, delivery_id: int) -> Delivery:
-        """Have the event of a job sent again, as another delivery.
-
-        Raises:
-            Conflict: it is on its way already.
-        """
-        return understood(await self._json(calls.replay(job_id, delivery_id)), Delivery.read)
-
-    async def wait(self, job_id: str, *, timeout_s: float | None = None) -> Job:
-        """A job once it has ended, whichever way.
-
-        Args:
-            job_id: which.
-            timeout_s: how long to wait; None waits for as long as it takes.
-
-        Raises:
-            NotInTime: it has not ended by then.
-        """
-        begun_s, pause = self._clock(), calls.polls()
-        while not (job := await self.job(job_id)).ended:
-            pause_s = pause()
-            if timeout_s is not None and self._clock() + pause_s - begun_s > timeout_s:
-                raise NotInTime(f"job {job_id} is still {job.state.value} after {timeout_s:g} s")
-            await self._sleep(pause_s)
-        return job
-
-    async def events(self, job_id: str, last: int | None = None) -> AsyncIterator[JobEvent]:
-        """What is told of a job live, until it has ended; a stream that breaks off is taken up again.
-
-        Args:
-            job_id: which.
-            last: id of the last event that is known; None tells from where it is now.
-        """
-        silent = 0
-        while True:
-            try:
-                async with aclosing(self._stream(calls.listening(job_id, last))) as stream:
-                    async for event in stream:
-                        if event is None:
-                            return
-                        last, silent = event.id, 0
-                        yield event
-                        if event.job.ended:
-                            return
-            except httpx.TransportError as error:
-                silent += 1
-                await self._sleep(calls.pause_after(calls.listening(job_id, last), self._retries, silent, error))
-            else:  # the service stops, or is about to be replaced
-                await self._sleep(RECONNECT_S)
-
-    async def _stream(self, call: Call) -> AsyncGenerator[JobEvent | None, None]:
-        """The events of one connection; None says that no more will ever come."""
-        attempt = 0
-        while True:
-            attempt += 1
-            with call.sendable() as arguments:
-                async with self._http.stream(**arguments) as response:
-                    if response.status_code == httpx.codes.NO_CONTENT:
-                        yield None
-                        return
-                    if response.is_success:
-                        async for event in _events_in(response):
-                            yield event
-                        return
-                    await response.aread()
-            await self._sleep(calls.pause_after(call, self._retries, attempt, response))
-
-    async def _json(self, call: Call) -> Any:
-        attempt = 0
-        while True:
-            attempt += 1
-            outcome: httpx.Response | httpx.TransportError
-            try:
-                with call.sendable() as arguments:
-                    outcome = await self._http.request(**arguments)
-            except httpx.TransportError as error:
-                outcome = error
-            if isinstance(outcome, httpx.Response) and outcome.is_success:
-                return calls.json_of(outcome)
-            await self._sleep(calls.pause_after(call, self._retries, attempt, outcome))
+    predict = Method(Conversations.predict, _ask)
+    submit = Method(Conversations.submit, _ask)
+    job = Method(Conversations.job, _ask)
+    jobs = Method(Conversations.jobs, _tell)
+    cancel = Method(Conversations.cancel, _ask)
+    report = Method(Conversations.report, _ask)
+    artifacts = Method(Conversations.artifacts, _ask)
+    download = Method(Conversations.download, _ask)
+    deliveries = Method(Conversations.deliveries, _ask)
+    replay = Method(Conversations.replay, _ask)
+    wait = Method(Conversations.wait, _ask)
+    events = Method(Conversations.events, _tell)
 
 
-async def _events_in(response: httpx.Response) -> AsyncIterator[JobEvent]:
-    reader = EventReader()
-    async for line in response.aiter_lines():
-        if (event := reader.feed(line)) is not None:
-            yield event
+class _Wire:
+    """Takes the steps of one conversation.
+
+    Attributes:
+        open: holds the response that is open, if any.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, sleep: Callable[[float], Awaitable[object]]) -> None:
+        self.open = AsyncExitStack()
+        self._http = http
+        self._sleep = sleep
+        self._lines: AsyncIterator[str] | None = None
+        self._pieces: AsyncIterator[bytes] | None = None
+
+    async def take(self, step: Step) -> Any:
+        """What became of a step."""
+        try:
+            match step:
+                case Send():
+                    return await self._sent(step)
+                case NextLine():
+                    return None if self._lines is None else await anext(self._lines, None)
+                case NextPiece():
+                    return None if self._pieces is None else await anext(self._pieces, None)
+                case Pause(seconds):
+                    await self.open.aclose()
+                    await self._sleep(seconds)
+                    return None
+        except httpx.TransportError as error:
+            return error
+
+    async def _sent(self, step: Send) -> httpx.Response:
+        with step.call.sendable() as arguments:
+            if not step.streamed:
+                return await self._http.request(**arguments)
+            response = await self.open.enter_async_context(self._http.stream(**arguments))
+        self._lines, self._pieces = response.aiter_lines(), response.aiter_bytes()  # neither is begun yet
+        if not response.is_success:
+            await response.aread()
+        return response

@@ -60,6 +60,7 @@ class Call:
         headers: beside those of the client.
         media: the files, each in a part named ``file``.
         repeatable: whether sending it twice does no harm, also when the first may have arrived.
+        followed: whether to go where the service sends the caller; to another host without the bearer secret.
     """
 
     method: str
@@ -68,6 +69,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     media: Sequence[Media] = ()
     repeatable: bool = True
+    followed: bool = False
 
     @contextmanager
     def sendable(self) -> Iterator[dict[str, Any]]:
@@ -79,13 +81,14 @@ class Call:
         params = {name: value for name, value in self.params.items() if value is not None}
         with ExitStack() as stack:
             files = [("file", (_NAME, _opened(media, stack))) for media in self.media]
-            yield {
+            arguments = {
                 "method": self.method,
                 "url": self.path,
                 "params": params,
                 "headers": dict(self.headers),
                 "files": files or None,
             }
+            yield arguments | ({"follow_redirects": True} if self.followed else {})
 
 
 def _opened(media: Media, stack: ExitStack) -> bytes | BinaryIO:
@@ -179,7 +182,7 @@ def listening(job_id: str, last: int | None) -> Call:
 
 def loading(job_id: str, name: str) -> Call:
     """Load a file of a job."""
-    return of_job("GET", job_id, f"/artifacts/{quote(name, safe='')}")
+    return replace(of_job("GET", job_id, f"/artifacts/{quote(name, safe='')}"), followed=True)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ UPDATE``, which SQLite's dialect leaves out); a claim passes over rows that othe
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from dfd.job import Job, JobState
@@ -69,14 +69,18 @@ class SqlJobStore(JobStore):
         return self._all(select(JOBS).where(JOBS.c.submission_key == key).order_by(JOBS.c.submission_position))
 
     def page(self, wanted: JobFilter, limit: int, before: int | None = None) -> list[Job]:
-        query = select(JOBS).order_by(JOBS.c.sequence.desc()).limit(limit)
-        if wanted.states is not None:
-            query = query.where(JOBS.c.state.in_(sorted(wanted.states)))
+        conditions = []
         if wanted.external_id is not None:
-            query = query.where(JOBS.c.external_id == wanted.external_id)
+            conditions.append(JOBS.c.external_id == wanted.external_id)
         if before is not None:
-            query = query.where(JOBS.c.sequence < before)
-        return self._all(query)
+            conditions.append(JOBS.c.sequence < before)
+        query = select(JOBS).order_by(JOBS.c.sequence.desc()).limit(limit)
+        if wanted.states is None:
+            return self._all(query.where(*conditions))
+        if not wanted.states:
+            return []
+        newest = _newest_of_each(sorted(wanted.states), conditions, limit)
+        return self._all(query.where(JOBS.c.sequence.in_(newest)))
 
     def waiting(self, most: int) -> int:
         some = select(JOBS.c.sequence).where(_QUEUED).limit(most).subquery()
@@ -147,6 +151,19 @@ class SqlJobStore(JobStore):
 
 def _not_expired(now_s: float) -> ColumnElement[bool]:
     return or_(JOBS.c.expires_at_s.is_(None), JOBS.c.expires_at_s > now_s)
+
+
+def _newest_of_each(states: Sequence[str], conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[int]:
+    """The places of the newest jobs of each state, so many of each.
+
+    Each comes off an index in its order; asked for several states at once, SQLite would sort all that ever ended.
+    """
+    newest = JOBS.c.sequence.desc()
+    parts = [
+        select(JOBS.c.sequence).where(JOBS.c.state == state, *conditions).order_by(newest).limit(limit).subquery()
+        for state in states
+    ]
+    return select(union_all(*(select(part.c.sequence) for part in parts)).subquery().c.sequence)
 
 
 def _insert(connection: Connection, job: Job, report: str | None) -> Job:

@@ -1,0 +1,11 @@
+"""How figures of several runs are told."""
+
+import statistics
+from collections.abc import Sequence
+
+Spread = dict[str, float]
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Median, smallest and largest."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
