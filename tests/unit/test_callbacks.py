@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from dfd.job import Job, JobFailure, JobState
 from dfd.jobs.callbacks import MOST_DELIVERIES
 from dfd.jobs.crew import Crew
 from dfd.jobs.policy import DeliveryPolicy
-from dfd.jobs.telling import event_of
+from dfd.jobs.telling import event_of, moment
 from dfd.queues.embedded import EmbeddedQueue
 
 URL = "https://a.example/hook"
@@ -127,20 +128,34 @@ def test_the_event_holds_what_the_interface_says_of_the_job_and_no_more(changes:
     assert (event.report is None) == (job.state is not JobState.SUCCEEDED)
 
 
+@pytest.mark.parametrize(
+    ("at_s", "written"),
+    [
+        (None, None),
+        (100.0, "1970-01-01T00:01:40.000Z"),
+        (1_769_860_800.1239, "2026-01-31T12:00:00.124Z"),
+        (0.9996, "1970-01-01T00:00:01.000Z"),
+    ],
+)
+def test_times_are_written_in_one_form(at_s: float | None, written: str | None) -> None:
+    assert moment(at_s) == written
+
+
 def test_the_documented_event_is_one() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs/api.md").read_text(encoding="utf-8")
     [example] = [
         block for block in re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL) if "evt_" in block
     ]
     documented = JobEnded.model_validate_json(example)
+    ended_s = datetime.fromisoformat(documented.created_at).timestamp()
     job = make_job(
         documented.job.id,
         state=JobState.SUCCEEDED,
         external_id="ticket-7",
         callback_url=URL,
-        created_at_s=documented.job.created_at.timestamp(),
-        started_at_s=documented.created_at.timestamp() - 3.25,
-        finished_at_s=documented.created_at.timestamp(),
+        created_at_s=ended_s - 4.25,
+        started_at_s=ended_s - 3.25,
+        finished_at_s=ended_s,
         attempts=1,
         done_frames=60,
         total_frames=60,

@@ -53,7 +53,7 @@ def job_json(state: str = "queued", **changes: Any) -> dict[str, Any]:
         "state": state,
         "external_id": None,
         "priority": 0,
-        "created_at": "2026-01-31T12:00:00Z",
+        "created_at": "2026-01-31T12:00:00.000Z",
         "started_at": None,
         "finished_at": None,
         "attempts": 0,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path
 
-from dfd.api.delivery_schemas import Deliveries, DeliveryDetail, JobEnded, detail_of
+from dfd.api.delivery_schemas import Deliveries, DeliveryDetail, JobEnded, told_of
 from dfd.api.job_routes import FrontDesk, JobId
 from dfd.api.problems import documented
 from dfd.api.routes import never_stored, services_of
@@ -28,7 +28,7 @@ async def list_deliveries(
 ) -> Deliveries:
     """The deliveries of the job's event, the first first, each with a log of its attempts."""
     found = await front.ask(lambda: services.callbacks.of_job(job_id))
-    return Deliveries(deliveries=[detail_of(delivery) for delivery in found])
+    return Deliveries(deliveries=[told_of(delivery) for delivery in found])
 
 
 @deliveries.post(
@@ -52,7 +52,7 @@ async def replay_delivery(
     delivery_id: DeliveryId,
 ) -> DeliveryDetail:
     """Send the same event again, as another delivery; its `id` stays what it was."""
-    return detail_of(await front.ask(lambda: services.callbacks.replay(job_id, delivery_id)))
+    return told_of(await front.ask(lambda: services.callbacks.replay(job_id, delivery_id)))
 
 
 @events.post(

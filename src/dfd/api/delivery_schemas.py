@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dfd.api.job_schemas import JobSummary, Moment, maybe_moment_of, moment_of
+from dfd.api.job_schemas import JobSummary, Moment
 from dfd.api.schemas import Answer
-from dfd.delivery import Attempt, Delivery, DeliveryState, event_id_of
+from dfd.delivery import Delivery, DeliveryState
+from dfd.jobs.telling import delivery_to_dict
 
 
 class DeliveryAttempt(Answer):
@@ -61,27 +62,6 @@ class JobEnded(Answer):
     ]
 
 
-def detail_of(delivery: Delivery) -> DeliveryDetail:
+def told_of(delivery: Delivery) -> DeliveryDetail:
     """A delivery as it is told."""
-    last = delivery.log[-1] if delivery.log else None
-    return DeliveryDetail(
-        id=delivery.number,
-        event_id=event_id_of(delivery.job_id),
-        state=delivery.state,
-        created_at=moment_of(delivery.created_at_s),
-        next_attempt_at=maybe_moment_of(delivery.due_at_s) if delivery.state is DeliveryState.PENDING else None,
-        finished_at=maybe_moment_of(delivery.finished_at_s),
-        attempts=delivery.attempts,
-        last_status=last.status if last else None,
-        last_error=last.error if last else None,
-        log=[_attempt(attempt) for attempt in delivery.log],
-    )
-
-
-def _attempt(attempt: Attempt) -> DeliveryAttempt:
-    return DeliveryAttempt(
-        at=moment_of(attempt.at_s),
-        status=attempt.status,
-        error=attempt.error,
-        duration_ms=None if attempt.duration_s is None else round(attempt.duration_s * 1000, 1),
-    )
+    return DeliveryDetail.model_validate(delivery_to_dict(delivery))

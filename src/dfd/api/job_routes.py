@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from dfd.api.events import Streams, events_of
 from dfd.api.forms import described
-from dfd.api.job_schemas import AcceptedJobs, JobDetail, JobPage, summary_fields, summary_of
+from dfd.api.job_schemas import AcceptedJobs, JobDetail, JobPage, detail_of, summary_of
 from dfd.api.limits import within_limits
 from dfd.api.problems import documented
 from dfd.api.report_page import POLICY, report_page
@@ -79,11 +79,7 @@ class JobFrontDesk:
     def detail(self, job: Job) -> JobDetail:
         """All there is to say of a job; waits for the database."""
         report = self.desk.report(job.job_id) if job.state is JobState.SUCCEEDED else None
-        return JobDetail(
-            **summary_fields(job),
-            queue_position=self.desk.queue_position(job),
-            result=None if report is None else json.loads(report),
-        )
+        return detail_of(job, self.desk.queue_position(job), report)
 
 
 def front_of(request: Request) -> JobFrontDesk:

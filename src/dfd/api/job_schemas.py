@@ -1,16 +1,17 @@
 """What the HTTP interface says of jobs."""
 
+import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from dfd.api.schemas import Answer
 from dfd.job import Job, JobState
+from dfd.jobs.telling import job_to_dict
 from dfd.types import Verdict
 
-Moment = Annotated[datetime, Field(examples=["2026-01-31T12:00:00Z"])]
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-31T12:00:00.000Z"])]
 
 
 class JobProgress(Answer):
@@ -101,40 +102,18 @@ class JobPage(Answer):
     next_cursor: Annotated[str | None, Field(description="Where the next page begins; null on the last.")]
 
 
-def summary_fields(job: Job) -> dict[str, Any]:
-    """The fields of a `JobSummary`."""
-    failure = job.failure
-    return {
-        "id": job.job_id,
-        "state": job.state,
-        "external_id": job.external_id,
-        "priority": job.priority,
-        "created_at": maybe_moment_of(job.created_at_s),
-        "started_at": maybe_moment_of(job.started_at_s),
-        "finished_at": maybe_moment_of(job.finished_at_s),
-        "expires_at": maybe_moment_of(job.expires_at_s),
-        "attempts": job.attempts,
-        "cancel_requested": job.cancel_requested,
-        "progress": JobProgress(done_frames=job.done_frames, total_frames=job.total_frames),
-        "error": None if failure is None else JobError(code=failure.code, message=failure.message),
-        "verdict": None if job.verdict is None else Verdict(job.verdict),
-        "fake_probability": job.fake_probability,
-        "input_sha256": job.input_sha256,
-        "input_bytes": job.input_bytes,
-        "answered_from": job.answered_from,
-    }
-
-
 def summary_of(job: Job) -> JobSummary:
     """A job, as lists show it."""
-    return JobSummary(**summary_fields(job))
+    return JobSummary.model_validate(job_to_dict(job))
 
 
-def moment_of(at_s: float) -> datetime:
-    """A time in seconds since the epoch, to the millisecond."""
-    return datetime.fromtimestamp(round(at_s, 3), UTC)
+def detail_of(job: Job, queue_position: int | None, report: str | None) -> JobDetail:
+    """A job with all there is to say of it.
 
-
-def maybe_moment_of(at_s: float | None) -> datetime | None:
-    """Likewise, where there is one."""
-    return None if at_s is None else moment_of(at_s)
+    Args:
+        job: which.
+        queue_position: see `JobDetail`.
+        report: its JSON, once there is one.
+    """
+    result = None if report is None else json.loads(report)
+    return JobDetail.model_validate({**job_to_dict(job), "queue_position": queue_position, "result": result})

@@ -4,15 +4,14 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from dfd.bootstrap.jobs import build_job_parts
+from dfd.bootstrap.jobs import JobParts, build_job_parts
 from dfd.cli.exits import ExitCode, printable
-from dfd.cli.output import rendered
+from dfd.cli.output import clock_time, rendered
 from dfd.job import Job, JobState
 from dfd.jobs.desk import JobDesk
 from dfd.jobs.telling import job_to_dict
@@ -78,13 +77,19 @@ def retry(job_id: str) -> ExitCode:
 
 
 @contextmanager
-def _desk() -> Iterator[JobDesk]:
-    """The desk, and the table closed behind it."""
+def opened_parts() -> Iterator[JobParts]:
+    """The parts of the settings, and the table closed behind them."""
     parts = build_job_parts(load_settings())
     try:
-        yield parts.desk(None)
+        yield parts
     finally:
         parts.store.close()
+
+
+@contextmanager
+def _desk() -> Iterator[JobDesk]:
+    with opened_parts() as parts:
+        yield parts.desk(None)
 
 
 def _told(job: Job) -> dict[str, Any]:
@@ -100,7 +105,7 @@ def _render(found: Sequence[Job]) -> str:
         cells = (
             job.job_id,
             job.state.value,
-            datetime.fromtimestamp(job.created_at_s, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            clock_time(job.created_at_s),
             str(job.attempts),
             f"{job.done_frames}/{'?' if job.total_frames is None else job.total_frames}",
             job.verdict or "-",

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +20,11 @@ VERDICT_STYLE = {Verdict.FAKE: "bold red", Verdict.REAL: "green", Verdict.INCONC
 
 PIPED_WIDTH = 160
 """Columns of a table that goes to no terminal, where there is no width to keep to."""
+
+
+def clock_time(at_s: float | None) -> str:
+    """A time in seconds since the epoch, for people: UTC, to the second."""
+    return "-" if at_s is None else datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 @dataclass(frozen=True, slots=True)

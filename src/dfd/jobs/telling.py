@@ -1,15 +1,18 @@
-"""What is told of a job outside the HTTP interface: on the command line, and in the event of its end."""
+"""What is told of a job and of its deliveries, the same over HTTP, on the command line and in the event of its end.
+
+`dfd.api.job_schemas` and `dfd.api.delivery_schemas` describe the fields.
+"""
 
 import json
 from datetime import UTC, datetime
 from typing import Any
 
-from dfd.delivery import event_id_of
+from dfd.delivery import Delivery, DeliveryState, event_id_of
 from dfd.job import Job, JobState
 
 
 def job_to_dict(job: Job) -> dict[str, Any]:
-    """A job, JSON-ready, as lists of the HTTP interface show it (``JobSummary``)."""
+    """A job, JSON-ready, as lists show it (``JobSummary``)."""
     failure = job.failure
     return {
         "id": job.job_id,
@@ -32,6 +35,31 @@ def job_to_dict(job: Job) -> dict[str, Any]:
     }
 
 
+def delivery_to_dict(delivery: Delivery) -> dict[str, Any]:
+    """A delivery with the log of its attempts, JSON-ready (``DeliveryDetail``)."""
+    log = [
+        {
+            "at": moment(attempt.at_s),
+            "status": attempt.status,
+            "error": attempt.error,
+            "duration_ms": None if attempt.duration_s is None else round(attempt.duration_s * 1000, 1),
+        }
+        for attempt in delivery.log
+    ]
+    return {
+        "id": delivery.number,
+        "event_id": event_id_of(delivery.job_id),
+        "state": delivery.state.value,
+        "created_at": moment(delivery.created_at_s),
+        "next_attempt_at": moment(delivery.due_at_s) if delivery.state is DeliveryState.PENDING else None,
+        "finished_at": moment(delivery.finished_at_s),
+        "attempts": delivery.attempts,
+        "last_status": log[-1]["status"] if log else None,
+        "last_error": log[-1]["error"] if log else None,
+        "log": log,
+    }
+
+
 def event_of(job: Job, public_url: str) -> bytes:
     """The event of a job's end as it is sent: JSON, and the same bytes for the same job.
 
@@ -51,5 +79,8 @@ def event_of(job: Job, public_url: str) -> bytes:
 
 
 def moment(at_s: float | None) -> str | None:
-    """A time in UTC (RFC 3339), to the millisecond."""
-    return None if at_s is None else datetime.fromtimestamp(round(at_s, 3), UTC).isoformat(timespec="milliseconds")
+    """A time in seconds since the epoch as it is written: UTC (RFC 3339), to the millisecond."""
+    if at_s is None:
+        return None
+    at = datetime.fromtimestamp(round(at_s, 3), UTC).isoformat(timespec="milliseconds")
+    return at.removesuffix("+00:00") + "Z"
