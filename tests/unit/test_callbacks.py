@@ -313,8 +313,8 @@ async def test_deliveries_are_told_and_replayed_over_http(house: House, job: Job
         house.deliverer.deliver_one()
         [told] = (await client.get(path)).json()["deliveries"]
         assert (told["id"], told["state"], told["last_status"], told["last_error"]) == (1, "pending", 503, None)
-        assert told["next_attempt_at"] == "1970-01-01T00:16:45Z"
-        assert told["log"] == [{"at": "1970-01-01T00:16:40Z", "status": 503, "error": None, "duration_ms": 0.0}]
+        assert told["next_attempt_at"] == "1970-01-01T00:16:45.000Z"
+        assert told["log"] == [{"at": "1970-01-01T00:16:40.000Z", "status": 503, "error": None, "duration_ms": 0.0}]
         assert_problem(await client.post(f"{path}/1/replay"), 409, "delivery_conflict")
         house.now_s += 5.0
         house.deliverer.deliver_one()
