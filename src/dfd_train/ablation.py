@@ -15,6 +15,7 @@ from dfd.evaluation.resampling import Scored, estimates
 from dfd.manifest import InputContract
 from dfd_train.made_fakes import Extras, Faces
 from dfd_train.recipe import Recipe
+from dfd_train.train import recipe_digest
 from dfd_train.validation import HeldOut, hold_out
 
 Change = Callable[[Recipe], Recipe]
@@ -25,39 +26,68 @@ def _with(**fields: Any) -> Change:
 
 
 def _contract(**fields: Any) -> Change:
+    """Of the model and of its foundation, save that a foundation has one frame."""
+
     def change(recipe: Recipe) -> Recipe:
         contract: InputContract = dataclasses.replace(recipe.contract, **fields)
-        return dataclasses.replace(recipe, contract=contract)
+        foundation = recipe.foundation
+        if foundation is not None:
+            alone = dataclasses.replace(contract, frames=foundation.contract.frames)
+            foundation = dataclasses.replace(foundation, contract=alone)
+        return dataclasses.replace(recipe, contract=contract, foundation=foundation)
 
     return change
 
 
-def _without(*families: str) -> Change:
-    return lambda recipe: dataclasses.replace(
-        recipe, made=MappingProxyType({name: weight for name, weight in recipe.made.items() if name not in families})
-    )
+def _throughout(**fields: Any) -> Change:
+    """Of the model and of its foundation."""
+
+    def change(recipe: Recipe) -> Recipe:
+        foundation = recipe.foundation and dataclasses.replace(recipe.foundation, **fields)
+        return dataclasses.replace(recipe, **fields, foundation=foundation)
+
+    return change
+
+
+def _without(family: str) -> Change:
+    def change(recipe: Recipe) -> Recipe:
+        kept = MappingProxyType({name: weight for name, weight in recipe.made.items() if name != family})
+        return _throughout(made=kept)(recipe)
+
+    return change
 
 
 VARIANTS: Mapping[str, Change] = MappingProxyType(
     {
         "as it is": _with(),
-        "one frame": _contract(frames=1),
+        "frame alone": _contract(frames=1),
+        "difference alone": _with(trunks=("motion",), foundation=None),
         "80 px": _contract(size_px=80),
-        "last layer only": _with(epochs=0),
-        "no head start": _with(head_batches=0),
         "no foundation": _with(foundation=None),
-        "no photographs": _with(stills_share=0.0),
-        "no made fakes": _with(made_share=0.0),
-        "no forged clips": _without("decoded", "reenacted", "dubbed", "deepfake"),
+        "one mask family": _throughout(mask_families=("hull",)),
         "no self-blending": _without("self_blend"),
-        "one mask family": _with(mask_families=("hull",)),
         "no swaps": _without("swap"),
-        "no lip-sync": _without("lipsync", "dubbed"),
-        "no re-rendering": _without("rerender", "decoded"),
-        "no wear": _with(worn_share=0.0, degraded_share=0.0),
-        "all stages trained": _with(frozen_stages=0),
-        "seed 2": _with(seed=2),
-        "seed 3": _with(seed=3),
+        "no lip-sync": _without("lipsync"),
+        "no re-rendering": _without("rerender"),
+        "no wear": _throughout(worn_share=0.0, degraded_share=0.0),
+        "no pairs for the last layer": _with(head_batches=0),
+        "weights held down more": _with(head_strength=1e-3),
+        "weights held down less": _with(head_strength=1e-1),
+        "fine-tuned": _with(
+            epochs=2,
+            steps_per_epoch=100,
+            frozen_stages=2,
+            frozen_norms=True,
+            made_share=0.4,
+            made=MappingProxyType({"self_blend": 0.4, "swap": 0.3, "lipsync": 0.2, "rerender": 0.1}),
+            stills_share=0.4,
+            worn_share=0.15,
+            degraded_share=0.35,
+            learning_rate=2e-4,
+            ema_momentum=0.99,
+        ),
+        "seed 2": _throughout(seed=2),
+        "seed 3": _throughout(seed=3),
     }
 )
 """Changes to a recipe by name. Contracts other than the recipe's own need a crop store of their own."""
@@ -81,7 +111,7 @@ def ablate(
         material_for: the clips with crops cut as a recipe says, and what forgeries are made of beside them.
         folds: numbers of the folds that are held out, from 0.
         fold_count: folds to deal the groups into.
-        runs: folder for the runs and ``ablation.json``.
+        runs: folder for the runs.
         progress: whether to show bars.
 
     Returns:
@@ -90,14 +120,15 @@ def ablate(
     """
     rows = []
     for name in names:
-        changed = VARIANTS[name](recipe)
-        folder = runs / name.replace(" ", "-")
+        changed = dataclasses.replace(VARIANTS[name](recipe), unseen_family="")  # no table shows it
+        folder = runs / f"{name.replace(' ', '-')}-{recipe_digest(changed)}"
         table = folder / "row.json"
         if not table.exists():
             started = time.monotonic()
             clips, extras = material_for(changed)
             held = hold_out(clips, changed, extras, fold_count=fold_count, runs=folder, only=folds, progress=progress)
-            row = {"name": name, "seed": changed.seed, "seconds": round(time.monotonic() - started), **judge(held)}
+            seconds, seed = round(time.monotonic() - started), changed.seed
+            row = {"name": name, "seed": seed, "seconds": seconds, **judge(held)}
             table.write_text(json.dumps(row, indent=2))
         rows.append(json.loads(table.read_text()))
     return rows

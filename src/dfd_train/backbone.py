@@ -28,8 +28,8 @@ _GATE_BIAS = 6.0
 _BANDS = 5
 _CLASSIFIER = ("scale", "fake_logit", "dropout")
 """Layers behind the trunks."""
-_MOTION_GAIN = 4.0
-"""Differences of a quarter of the range, far more than noise and lips leave between two frames, fill the range."""
+_MOTION_GAIN = 25.0
+"""Differences of a fiftieth of the range fill the range: what noise, skin and encoders leave, not what lips do."""
 
 
 def build(recipe: Recipe) -> keras.Model:
@@ -44,10 +44,10 @@ def build(recipe: Recipe) -> keras.Model:
     Returns:
         model with input RGB in [0, 1], ``(N, S, S, 3 * frames)``, and output ``fake_logit``, ``(N, 1) float32``.
     """
-    size_px, frames = recipe.contract.size_px, recipe.contract.frames
-    image = keras.Input((size_px, size_px, 3 * frames), name="image")
+    size_px = recipe.contract.size_px
+    image = keras.Input((size_px, size_px, 3 * recipe.contract.frames), name="image")
     found = []
-    for name, picture in _streams(image, frames).items():
+    for name, picture in _streams(image, recipe).items():
         # the checkpoint wants (x - 127) / 128 on 0..255
         x = layers.Rescaling(255 / 128, offset=-127 / 128, name=f"{name}normalise")(picture)
         found.append(_pool(_maps(x, name, recipe), name, recipe.pooling))
@@ -61,12 +61,12 @@ def build(recipe: Recipe) -> keras.Model:
     return model
 
 
-def _streams(image: Any, frames: int) -> dict[str, Any]:
+def _streams(image: Any, recipe: Recipe) -> dict[str, Any]:
     """What each trunk looks at, by the prefix of its layers' names."""
-    if frames == 1:
+    if recipe.contract.frames == 1:
         return {"": image}
     still, motion = FramePair(name="pair")(image)
-    return {"still_": still, "motion_": motion}
+    return {f"{name}_": picture for name, picture in (("still", still), ("motion", motion)) if name in recipe.trunks}
 
 
 def _maps(x: Any, name: str, recipe: Recipe) -> list[Any]:
@@ -126,7 +126,7 @@ def _is_trunk_norm(layer: keras.Layer) -> bool:
 
 
 def _freeze(model: keras.Model, recipe: Recipe) -> None:
-    if recipe.head_batches:
+    if recipe.head_strength:
         model.get_layer("scale").trainable = False
     frozen = [f"s{stage}b" for stage in range(recipe.frozen_stages)] + ["stem_"] * (recipe.frozen_stages > 0)
     for layer in model.layers:

@@ -4,18 +4,16 @@ Every image depends on the seed and on the number of its batch, counted over all
 exactly as an unbroken one, and an epoch is nothing but the distance between two saved states.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Self
 
 import keras
 import numpy as np
-import numpy.typing as npt
-from imblearn.over_sampling import RandomOverSampler
 
 from dfd.cropping import crop_face
 from dfd.preprocessing import to_model_input
 from dfd.types import FloatArray, ImageU8
+from dfd_train.balance import balanced
 from dfd_train.camera import degrade_clip, worn
 from dfd_train.made_fakes import NO_EXTRAS, Extras, Faces, MadeFakes, Moment, samples_of
 from dfd_train.recipe import Recipe
@@ -29,29 +27,12 @@ _STOPPED_SHARE = 0.05
 
 
 class _Genuine:
-    """Draws genuine moments, both classes alike.
-
-    Balance comes after the split and counts clips, so that a long clip weighs no more than a short one; large sources
-    are damped by the square root of their size.
-    """
+    """Draws genuine moments, classes and sources in balance (`dfd_train.balance`)."""
 
     def __init__(self, clips: Sequence[Faces], recipe: Recipe) -> None:
         self._clips = clips
         self._count = recipe.contract.frames
-        labels = np.array([clip.is_fake for clip, _ in clips])
-        sampler = RandomOverSampler(random_state=recipe.seed)
-        self.balanced = sampler.fit_resample(np.arange(len(labels)).reshape(-1, 1), labels)[0][:, 0]
-        self.weights = self._source_weights()
-
-    def _source_weights(self) -> npt.NDArray[np.float64]:
-        """Chance of each oversampled entry."""
-        keys = [(self._clips[number][0].source, self._clips[number][0].is_fake) for number in self.balanced]
-        sizes = Counter(keys)
-        weights = np.array([sizes[key] ** -0.5 for key in keys])
-        is_fake = np.array([fake for _, fake in keys])
-        for side in (is_fake, ~is_fake):
-            weights[side] *= 0.5 / weights[side].sum()
-        return weights
+        self.balanced, self.weights = balanced([clip for clip, _ in clips], recipe.seed)
 
     def draw(self, count: int, rng: np.random.Generator) -> Iterator[tuple[Moment, bool]]:
         """Moments and whether they are fake."""

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -57,10 +57,9 @@ def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     work: _Work = Path("training"),
     recipe: _RecipeName = _NEWEST,
     folds: _Folds = 3,
-    epochs: Annotated[int | None, typer.Option(min=0, help="Passes of every model, in place of the recipe's.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=0, help="At most so many passes of every model.")] = None,
     steps: Annotated[
-        int | None,
-        typer.Option(min=1, help="Batches a pass, and at most for the head start, in place of the recipe's."),
+        int | None, typer.Option(min=1, help="At most so many batches a pass, and for the last layer.")
     ] = None,
     forge_steps: Annotated[int, typer.Option(min=1, help="Training steps of each of the forge's networks.")] = 1500,
     seed: _Seed = _DEFAULTS.seed,
@@ -78,7 +77,8 @@ def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 
     _prepare()
     try:
-        chosen = _shortened(replace(_recipe(recipe), seed=seed, mixed_precision=mixed_precision), epochs, steps)
+        chosen = _shortened(_recipe(recipe), epochs, steps)
+        chosen = _throughout(chosen, seed=seed, mixed_precision=mixed_precision)
         plan = Plan(data, work, out, folds, limit, progress, robustness, samples, forge_steps)
         manifest = run_workflow(plan, chosen)
     except DfdError as error:
@@ -114,7 +114,7 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     recipe: _RecipeName = _NEWEST,
     folds: _Folds = 3,
     only: Annotated[list[int] | None, typer.Option(min=1, help="Hold out only this fold (may be repeated).")] = None,
-    epochs: Annotated[int | None, typer.Option(min=0, help="Passes, in place of the recipe's.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=0, help="At most so many passes of every model.")] = None,
     progress: _Progress = True,
 ) -> None:
     """Train with one part of the recipe changed at a time and tell what each is worth. Call again to resume."""
@@ -127,7 +127,6 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
             raise ConfigurationError(f"no variant {unknown[0]!r}; there are: {', '.join(VARIANTS)}")
         plan = Plan(data, work, work, folds, progress=progress)
         clips, _ = read_clips(plan)
-        chosen = _recipe(recipe)
 
         def material_for(recipe: Recipe) -> "tuple[list[Faces], Extras]":
             faces = cut_faces(plan, recipe.contract, clips)
@@ -135,7 +134,7 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 
         rows = ablate(
             names or list(VARIANTS),
-            replace(chosen, epochs=chosen.epochs if epochs is None else epochs),
+            _shortened(_recipe(recipe), epochs, None),
             material_for,
             [fold - 1 for fold in only or range(1, folds + 1)],
             fold_count=folds,
@@ -162,15 +161,21 @@ def _recipe(name: str) -> Recipe:
 
 
 def _shortened(recipe: Recipe, epochs: int | None, steps: int | None) -> Recipe:
-    """The recipe and its foundation with other numbers of passes and batches, where they are given."""
+    """The recipe and its foundation with no more passes and batches a pass than these, where they are given."""
     foundation = None if recipe.foundation is None else _shortened(recipe.foundation, epochs, steps)
     return replace(
         recipe,
-        epochs=recipe.epochs if epochs is None else epochs,
-        steps_per_epoch=recipe.steps_per_epoch if steps is None else steps,
+        epochs=recipe.epochs if epochs is None else min(epochs, recipe.epochs),
+        steps_per_epoch=recipe.steps_per_epoch if steps is None else min(steps, recipe.steps_per_epoch),
         head_batches=recipe.head_batches if steps is None else min(steps, recipe.head_batches),
         foundation=foundation,
     )
+
+
+def _throughout(recipe: Recipe, **fields: Any) -> Recipe:
+    """The recipe and its foundation with the same fields changed."""
+    foundation = None if recipe.foundation is None else _throughout(recipe.foundation, **fields)
+    return replace(recipe, **fields, foundation=foundation)
 
 
 @app.command()

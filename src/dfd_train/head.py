@@ -1,9 +1,14 @@
-"""A head start: the last layer is fitted to the untouched trunk before anything is fine-tuned.
+"""The last layer, fitted to trunks that have not seen the clips: a logistic regression over whole clips.
 
 Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", ICLR 2022 (arXiv
-2202.10054): a random last layer sends large, meaningless gradients into the trunk at first, and what the trunk could do
-on unseen data is lost before the layer has settled. So a logistic regression goes first.
+2202.10054): with few sources, weights that are fine-tuned learn the sources, and what a trunk could do elsewhere is
+lost. A trunk that stays as it is cannot; and a clip that counts once, as the mean of its faces, has less of itself to
+be remembered by than a hundred crops. Beside the clips stand pairs of a photograph and a forgery of it, which differ in
+nothing but the forgery: they keep the regression to what is forged.
 """
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -11,35 +16,54 @@ from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
 from dfd.types import FloatArray
+from dfd_train.balance import balanced
 from dfd_train.batches import TrainingBatches
+from dfd_train.features import Features
+from dfd_train.made_fakes import Extras, Faces
+from dfd_train.recipe import Recipe
 
 _SETTLED = 300
 """Iterations after which L-BFGS has long converged on some thousand samples."""
 
 
-def fit_head(model: keras.Model, batches: TrainingBatches, count: int, strength: float, *, progress: bool) -> None:
+def fit_head(model: keras.Model, clips: Sequence[Faces], recipe: Recipe, extras: Extras, *, progress: bool) -> None:
     """Set the layers ``scale`` and ``fake_logit`` of a network of `dfd_train.backbone.build`.
 
-    ``scale`` takes the mean and variance of the features; `build` has made it keep them.
+    ``scale`` takes the mean and variance of the clips' features; `build` has made it keep them.
 
     Args:
-        model: with ImageNet weights; pooled by bands.
-        batches: what it will be trained on.
-        count: batches to fit to.
-        strength: C of the logistic regression: the smaller, the more the weights are held down.
-        progress: whether to show a bar.
+        model: with the weights that its trunks are to have; pooled by bands.
+        clips: training clips and their crops; those without a face are ignored.
+        recipe: strength of the regression; ``made_share`` of all weight goes to ``head_batches`` batches of pairs, and
+            classes and sources of clips are in balance (`dfd_train.balance`).
+        extras: photographs for the pairs, and the folder that keeps what the trunks find.
+        progress: whether to show bars.
     """
     scale, last = model.get_layer("scale"), model.get_layer("fake_logit")
-    trunk = keras.Model(model.input, scale.input)
-    found: list[FloatArray] = []
-    labels: list[FloatArray] = []
-    for index in tqdm(range(count), "fitting the last layer", unit="batch", disable=not progress):
-        images, targets = batches[index]
-        found.append(np.asarray(trunk.predict_on_batch(images), dtype=np.float32))
-        labels.append(targets[:, 0])
-    features = np.concatenate(found)
-    mean, variance = features.mean(axis=0), features.var(axis=0)
+    trunks = Features(model, recipe, extras.features)
+    seen = [item for item in clips if item[1].count]
+    found = np.stack([trunks.of_clip(item) for item in tqdm(seen, "clips", unit="clip", disable=not progress)])
+    mean, variance = found.mean(axis=0), found.var(axis=0)
     scale.set_weights([mean, variance])
-    features = (features - mean) / np.sqrt(variance + np.float32(scale.epsilon))
-    fit = LogisticRegression(C=strength, max_iter=_SETTLED).fit(features, np.concatenate(labels))
+    chosen, weights = balanced([clip for clip, _ in seen], recipe.seed)
+    labels = np.array([clip.is_fake for clip, _ in seen])[chosen]
+    total = len(chosen) / (1 - recipe.made_share) if recipe.head_batches else len(chosen)
+    made, made_labels = _pairs(trunks, recipe, extras, progress=progress)
+    features = (np.concatenate([found[chosen], made]) - mean) / np.sqrt(variance + np.float32(scale.epsilon))
+    of_pairs = np.full(len(made), (total - len(chosen)) / max(1, len(made)))
+    fit = LogisticRegression(C=recipe.head_strength, max_iter=_SETTLED).fit(
+        features, np.concatenate([labels, made_labels]), np.concatenate([weights * len(chosen), of_pairs])
+    )
     last.set_weights([fit.coef_.T.astype(np.float32), fit.intercept_.astype(np.float32)])
+
+
+def _pairs(trunks: Features, recipe: Recipe, extras: Extras, *, progress: bool) -> tuple[FloatArray, FloatArray]:
+    """Features and labels, 1 = fake, of pairs made of photographs alone: the same whatever the clips are."""
+    width = trunks.width
+    found, labels = [np.empty((0, width), np.float32)], [np.empty(0, np.float32)]
+    if recipe.head_batches:
+        batches = TrainingBatches([], replace(recipe, made_share=1.0, stills_share=1.0), extras)
+        for number in tqdm(range(recipe.head_batches), "pairs", unit="batch", disable=not progress):
+            found.append(trunks.of_batch(number, lambda number=number: batches[number][0]))  # type: ignore[misc]
+            labels.append(np.tile(np.array([0, 1], np.float32), len(found[-1]) // 2))
+    return np.concatenate(found), np.concatenate(labels)

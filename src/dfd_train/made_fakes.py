@@ -40,11 +40,13 @@ class Extras:
         stills: real photographs and their crops; they share nobody with any clip.
         forged: clips that decoders forged; only those of people and sources among the training clips are used.
         foundation: a model trained on forgeries of the photographs alone (``.keras``), whose trunk is taken over.
+        features: folder that keeps what trunks find in clips, for models with the same trunks.
     """
 
     stills: Sequence[Faces] = ()
     forged: ForgedStore | None = None
     foundation: Path | None = None
+    features: Path | None = None
 
 
 NO_EXTRAS = Extras()

@@ -54,14 +54,17 @@ class Recipe:
         frozen_stages: stages of the network, from the image on, that keep their ImageNet weights; the stem is frozen
             with the first.
         frozen_norms: whether batch normalisation keeps ImageNet's statistics and scales.
-        head_batches: batches the last layer is fitted to before fine-tuning (`dfd_train.head`); 0 to start at random.
-        head_strength: C of that logistic regression.
+        trunks: which of ``still`` and ``motion`` a model of two frames has.
+        head_strength: C of the logistic regression that fits the last layer before any weight is trained
+            (`dfd_train.head`): the smaller, the more its weights are held down; 0 to start at random.
+        head_batches: batches of pairs, made of photographs, that it is fitted to beside the clips.
         seed: of weights, order and augmentation.
-        epochs: passes; the learning rate falls along a cosine over all of them.
+        epochs: passes; the learning rate falls along a cosine over all of them. With 0 nothing but the last layer is
+            fitted.
         steps_per_epoch: batches a pass.
         batch_size: images a batch.
-        made_share: share of a batch that is pairs of a real and a forgery made of it; the rest are genuine clips,
-            both classes alike.
+        made_share: share of a batch, or of all weight in the regression, that is pairs of a real and a forgery made of
+            it; the rest are genuine clips, both classes alike.
         made: weight of each family of made fakes, made on the spot (`dfd_train.synthesis.FORGERS`) or by the forge
             (`dfd_train.forge.FAMILIES`).
         mask_families: which regions self-blending may forge (`dfd_train.synthesis.MASK_FAMILIES`); all where empty.
@@ -87,8 +90,9 @@ class Recipe:
     stages: int = 7
     frozen_stages: int = 0
     frozen_norms: bool = False
+    trunks: tuple[str, ...] = ("still", "motion")
+    head_strength: float = 0.0
     head_batches: int = 0
-    head_strength: float = 1e-4
     seed: int = 1
     epochs: int = 10
     steps_per_epoch: int = 120
@@ -140,21 +144,15 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             Backbone.LITE0,
             Pooling.BANDS,
             stages=5,
-            frozen_stages=2,
-            frozen_norms=True,
-            head_batches=60,
-            epochs=5,
-            steps_per_epoch=100,
-            made_share=0.4,
-            made=_made(
-                self_blend=0.27, swap=0.22, lipsync=0.15, rerender=0.1, decoded=0.1, reenacted=0.09, dubbed=0.07
-            ),
-            stills_share=0.4,
+            head_strength=1e-2,
+            head_batches=40,
+            epochs=0,
+            made_share=0.1,
+            made=_FOUNDATION.made,
+            stills_share=1.0,
             stills=_FOUNDATION.stills,
-            worn_share=0.15,
-            degraded_share=0.35,
-            learning_rate=2e-4,
-            ema_momentum=0.99,
+            worn_share=_FOUNDATION.worn_share,
+            degraded_share=_FOUNDATION.degraded_share,
             unseen_family="deepfake",
             foundation=_FOUNDATION,
         ),

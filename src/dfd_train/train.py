@@ -1,6 +1,7 @@
 """One training run: resumable, with progress, and the same result for the same seed."""
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,11 +51,10 @@ def train(
         return keras.models.load_model(run / MODEL_NAME, compile=False)
     keras.utils.set_random_seed(recipe.seed)
     keras.mixed_precision.set_global_policy("mixed_float16" if recipe.mixed_precision else "float32")
-    batches = TrainingBatches(clips, recipe, extras)
     if (run / _PROGRESS).exists():
         first, model = _resume(run, recipe)
     else:
-        first, model = 0, _compiled(_started(recipe, batches, extras.foundation, progress=progress), recipe)
+        first, model = 0, _compiled(_started(recipe, clips, extras, progress=progress), recipe)
 
     def keep(epoch: int, logs: Any = None) -> None:
         model.save(run / "state.partial.keras")
@@ -66,7 +66,7 @@ def train(
 
     if recipe.epochs:
         model.fit(
-            batches.from_epoch(first),
+            TrainingBatches(clips, recipe, extras).from_epoch(first),
             epochs=recipe.epochs,
             initial_epoch=first,
             shuffle=False,
@@ -105,14 +105,14 @@ def _resume(run: Path, recipe: Recipe) -> tuple[int, keras.Model]:
     return progress["epochs_done"], model
 
 
-def _started(recipe: Recipe, batches: TrainingBatches, foundation: Path | None, *, progress: bool) -> keras.Model:
-    """A new model with what it knows before fine-tuning."""
+def _started(recipe: Recipe, clips: Sequence[Faces], extras: Extras, *, progress: bool) -> keras.Model:
+    """A new model with what it knows before its trunks are trained."""
     model = build(recipe)
     load_imagenet(model)
-    if foundation is not None:
-        load_foundation(model, keras.models.load_model(foundation, compile=False))
-    if recipe.head_batches:
-        fit_head(model, batches, recipe.head_batches, recipe.head_strength, progress=progress)
+    if extras.foundation is not None:
+        load_foundation(model, keras.models.load_model(extras.foundation, compile=False))
+    if recipe.head_strength:
+        fit_head(model, clips, recipe, extras, progress=progress)
     return model
 
 
@@ -141,11 +141,21 @@ def recipe_facts(recipe: Recipe) -> dict[str, Any]:
     shallow = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
     foundation = None if recipe.foundation is None else recipe_facts(recipe.foundation)
     plain = {"contract": dataclasses.asdict(recipe.contract), "made": dict(recipe.made)}
-    return {**shallow, **plain, "mask_families": list(recipe.mask_families), "foundation": foundation}
+    lists = {"mask_families": list(recipe.mask_families), "trunks": list(recipe.trunks)}
+    return {**shallow, **plain, **lists, "foundation": foundation}
+
+
+def recipe_digest(recipe: Recipe) -> str:
+    """Eight hexadecimal digits that tell recipes apart."""
+    return hashlib.sha256(_as_text(recipe).encode()).hexdigest()[:8]
+
+
+def _as_text(recipe: Recipe) -> str:
+    return json.dumps(recipe_facts(recipe), sort_keys=True)
 
 
 def _check_recipe(path: Path, recipe: Recipe) -> None:
-    text = json.dumps(recipe_facts(recipe), sort_keys=True)
+    text = _as_text(recipe)
     if path.exists() and path.read_text() != text:
         raise ConfigurationError(f"{path.parent} holds a run of another recipe: give another folder, or delete it")
     path.write_text(text)

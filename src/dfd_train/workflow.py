@@ -38,12 +38,10 @@ from dfd_train.splits import check_disjoint, groups, without_leaks
 from dfd_train.store import ClipCrops, CropStore, StoreSettings
 from dfd_train.synthesis import FORGERS
 from dfd_train.temporal import compare_rules
-from dfd_train.train import MODEL_NAME, recipe_facts, train
+from dfd_train.train import MODEL_NAME, recipe_digest, recipe_facts, train
 from dfd_train.unseen_family import examine_unseen_family
 from dfd_train.validation import HeldOut, hold_out
 
-THRESHOLD = 0.5
-INCONCLUSIVE_MARGIN = 0.1
 _MAX_BATCH = 32
 _PROBES = 64
 _TEST_LIST = Path("clips") / "manifest.csv"
@@ -161,14 +159,15 @@ def gather_extras(plan: Plan, recipe: Recipe, data: Sequence[Faces]) -> Extras:
     if recipe.stills_share or recipe.foundation:
         wanted = evenly(read_stills(plan.data, plan.work / "stills"), plan.limit or recipe.stills)
         stills = cut_faces(plan, recipe.contract, wanted)
-    return Extras(stills, _forged(plan, recipe, data), _foundation(plan, recipe, stills))
+    forged, foundation = _forged(plan, recipe, data), _foundation(plan, recipe, stills)
+    return Extras(stills, forged, foundation, plan.work / "features")
 
 
 def _foundation(plan: Plan, recipe: Recipe, stills: Sequence[Faces]) -> Path | None:
     """The model that the recipe starts from, trained unless that is done; its file."""
     if recipe.foundation is None:
         return None
-    run = plan.work / "runs" / "foundation"
+    run = plan.work / "runs" / f"foundation-{recipe_digest(recipe.foundation)}"
     train([], recipe.foundation, run, Extras(stills), progress=plan.progress)
     return run / MODEL_NAME
 
@@ -221,12 +220,10 @@ def judge_held_out(held: Sequence[HeldOut], faces: Sequence[ClipCrops], seed: in
     comparison = calibrate.compare(clips)
     calibration = calibrate.fit(clips, comparison.chosen)
     probabilities = [calibrate.face_probabilities(clip.logits, calibration, clip.measures) for clip in clips]
-    points = calibrate.operating_points(
-        np.array([values.mean() for values in probabilities]),
-        np.array([clip.is_fake for clip in clips]),
-        INCONCLUSIVE_MARGIN,
-    )
-    decision = Decision(THRESHOLD, INCONCLUSIVE_MARGIN, calibrate.frame_spread(probabilities), points)
+    of_clips = np.array([values.mean() for values in probabilities]), np.array([clip.is_fake for clip in clips])
+    threshold, margin = calibrate.verdict_bounds(*of_clips)
+    points = calibrate.operating_points(*of_clips, margin)
+    decision = Decision(threshold, margin, calibrate.frame_spread(probabilities), points)
     by_key = {item.clip.key: values for (item, _), values in zip(scored, probabilities, strict=True)}
     results = [(item.fold, _result(item.clip, by_key.get(item.clip.key, np.empty(0)))) for item in held]
     judge = Judge(decision.threshold, np.random.default_rng(seed))
@@ -283,8 +280,15 @@ def _manifest(
 
 def _training_data(recipe: Recipe) -> str:
     """What was learned from, with its terms."""
-    photographs = "photographs of UTKFace (non-commercial research) and " if recipe.stills_share else ""
+    made_of = " and ".join(
+        name
+        for name, used in (
+            ("the reals", recipe.made_share > 0 and recipe.stills_share < 1),
+            ("photographs of UTKFace (non-commercial research)", (recipe.foundation or recipe).stills_share > 0),
+        )
+        if used
+    )
     return (
-        "genuine fakes and reals of a list of published research clips (research use; most sources state no licence), "
-        f"with forgeries made of {photographs}the reals; ImageNet warm start. No training image is shipped."
+        "genuine fakes and reals of a list of published research clips (research use; most sources state no licence)"
+        f"{made_of and f', and forgeries made of {made_of}'}; ImageNet warm start. No training image is shipped."
     )

@@ -26,6 +26,7 @@ from dfd_train.calibrate import (
     frame_spread,
     operating_points,
     reference_quality,
+    verdict_bounds,
 )
 from dfd_train.calibrate.comparing import _standard_error
 from dfd_train.calibrate.fitting import _row_of
@@ -209,7 +210,7 @@ def test_clips_of_a_wrong_shape_are_refused() -> None:
 @pytest.mark.parametrize(
     ("truth", "chosen"),
     [
-        (Truth(), Form.NONE),
+        (Truth(), Form.TEMPERATURE),  # of about 1: raw logits are never taken as they are
         (Truth(0.3), Form.TEMPERATURE),
         (Truth(0.3, 1.0), Form.PLATT),
         (Truth(0.4, to_intercept=1.0), Form.QUALITY_INTERCEPT),
@@ -299,6 +300,39 @@ def test_no_more_than_a_hundredth_of_the_reals_are_called_fake(case: tuple[int, 
     assert called[labels].mean() == pytest.approx(point.detection_rate, abs=1e-6)
     assert called[~labels].mean() <= 0.01
     assert (point.real_count, point.fake_count) == (reals, fakes)
+
+
+@settings(deadline=None)
+@given(cases)
+def test_verdicts_keep_to_the_shares_of_mistakes_they_are_allowed(case: tuple[int, int, int, int, float]) -> None:
+    seed, reals, fakes, places, _ = case
+    rng = np.random.default_rng(seed)
+    scores = np.round(rng.random(reals + fakes) * 0.99, places)
+    labels = np.arange(reals + fakes) >= reals
+    if np.sum(scores[~labels] == 1) > reals // 20:
+        with pytest.raises(ValueError, match="probability of 1"):
+            verdict_bounds(scores, labels)
+        return
+    threshold, margin = verdict_bounds(scores, labels)
+    rule = VerdictRule(threshold, margin, 1)
+    called_fake = np.array([rule.looks_fake(score) for score in scores.tolist()])
+    called_real = scores <= threshold - margin
+    assert called_fake[~labels].mean() <= 0.05 + 1e-9
+    assert called_real[labels].mean() <= 0.2 + 1e-9 or margin == 0.05
+
+
+def test_a_model_of_little_skill_leaves_much_undecided() -> None:
+    reals, fakes = np.linspace(0.005, 0.5, 100), np.linspace(0.255, 0.75, 100)
+    threshold, margin = verdict_bounds(np.append(reals, fakes), np.arange(200) >= 100)
+    assert threshold + margin == pytest.approx(0.48, abs=1e-5)  # five reals lie there or above
+    assert threshold - margin == pytest.approx(0.355, abs=1e-5)  # twenty fakes lie below
+
+
+def test_a_model_of_great_skill_leaves_little_undecided() -> None:
+    scores = np.append(np.linspace(0.001, 0.1, 100), np.linspace(0.9, 0.999, 100))
+    threshold, margin = verdict_bounds(scores, np.arange(200) >= 100)
+    assert threshold == pytest.approx(0.51, abs=0.01)
+    assert margin == 0.05
 
 
 def test_low_false_alarm_is_the_least_threshold_that_keeps_the_promise() -> None:

@@ -52,7 +52,7 @@ def scores(*probabilities: float, track_id: int = 0) -> tuple[Any, ...]:
 def test_the_page_says_what_the_report_says() -> None:
     page = report_page(report_to_dict(make_report(reasons=(Reason.NEAR_THRESHOLD,))))
     text = Tags(page).text
-    for words in ("Verdict: fake", "near threshold", "0.900", "fake from 0.500", "640 x 360 px", "c0" * 32):
+    for words in ("Verdict: fake", "near threshold", "0.900", "threshold 0.500", "640 x 360 px", "c0" * 32):
         assert words in text
     assert not re.search(r"<script|javascript:|https?:|url\(|@import|\ssrc=|\shref=|\son\w+=", page)
     assert "default-src 'none'" in page

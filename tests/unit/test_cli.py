@@ -202,7 +202,7 @@ def test_the_table_shows_reports_and_says_errors_at_once(capsys: pytest.CaptureF
     assert said == ["b.mp4: it is no video"]
     assert "[red]a\ufffd.mp4" in out
     assert "0.900" in out
-    assert "model deepfake/1 (5e5e5e5e), fake from 0.50 " in out
+    assert "model deepfake/1 (5e5e5e5e), threshold 0.50 " in out
     assert "b.mp4" not in out
 
 
@@ -210,7 +210,7 @@ def test_the_table_names_the_operating_point(capsys: pytest.CaptureFixture[str])
     table = Table(complain)
     table.add(Outcome("a.mp4", make_report(threshold=0.9, operating_point="low_false_alarm")))
     table.close()
-    assert "fake from 0.90 (low_false_alarm)" in capsys.readouterr().out
+    assert "threshold 0.90 (low_false_alarm)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

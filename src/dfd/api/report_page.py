@@ -93,7 +93,7 @@ def _summary(report: Data) -> str:
     said = f"Probability of fake of the most suspicious face: {_number(report['fake_probability'])}; "
     reasons = ", ".join(map(_words, report["reasons"])) or "none"
     return (
-        f"<p>{said}fake from {_number(report['threshold'])}{escape(named)}.</p>\n"
+        f"<p>{said}threshold {_number(report['threshold'])}{escape(named)}.</p>\n"
         f"<p>Reasons that weaken the verdict: {escape(reasons)}.</p>"
     )
 

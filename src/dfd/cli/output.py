@@ -96,7 +96,7 @@ def _render(reports: list[tuple[str, Report]]) -> str:
     """The table as text, in colour only for a terminal."""
     first = reports[0][1]
     model, point = first.model, f" ({first.operating_point})" if first.operating_point else ""
-    caption = f"model {model.name}/{model.version} ({model.weights_sha256[:8]}), fake from {first.threshold:.2f}{point}"
+    caption = f"model {model.name}/{model.version} ({model.weights_sha256[:8]}), threshold {first.threshold:.2f}{point}"
     table = RichTable(caption=caption, caption_justify="left")
     table.add_column("file", overflow="fold")
     table.add_column("verdict")

@@ -5,11 +5,12 @@ is the log loss of the mean over whole clips. Each class weighs one half however
 assumes that a fake is as likely as a real video.
 
 In order: `compare` the forms on held-out logits, `fit` the chosen one on all of them, then take `clip_probability` of
-every clip for `operating_points`, `frame_spread` of the faces' probabilities, and `reference_quality` of the faces.
+every clip for `verdict_bounds` and `operating_points`, `frame_spread` of the faces' probabilities, and
+`reference_quality` of the faces.
 """
 
 from dfd_train.calibrate.comparing import Comparison, HeldOutFigures, compare
-from dfd_train.calibrate.deciding import frame_spread, operating_points, reference_quality
+from dfd_train.calibrate.deciding import frame_spread, operating_points, reference_quality, verdict_bounds
 from dfd_train.calibrate.fitting import Form, fit
 from dfd_train.calibrate.scored import ScoredClip, clip_probability, face_probabilities
 
@@ -25,4 +26,5 @@ __all__ = [
     "frame_spread",
     "operating_points",
     "reference_quality",
+    "verdict_bounds",
 ]

@@ -47,6 +47,8 @@ class Comparison:
         figures: of each form, the simplest first.
         chosen: the simplest whose log loss is within one standard error of the best (Breiman et al., "Classification
             and regression trees", 1984). The error is that of the difference, since all are judged by the same clips.
+            No calibration at all is a yardstick and is never chosen: how steep raw logits are comes of how training
+            was held back, not of evidence.
     """
 
     figures: tuple[HeldOutFigures, ...]
@@ -78,7 +80,8 @@ def compare(clips: Sequence[ScoredClip], folds: int = 5) -> Comparison:
     losses = {form: -np.log(np.clip(np.where(labels, p, 1 - p), _CLIP, 1)) for form, p in held_out.items()}
     best = min(losses.values(), key=lambda values: float(class_weights(labels) @ values))
     figures = tuple(_figures(form, held_out[form], losses[form], best, (labels, groups)) for form in held_out)
-    return Comparison(figures, next(row.form for row in figures if row.excess <= row.excess_se))
+    candidates = [row for row in figures if row.form is not Form.NONE]
+    return Comparison(figures, next(row.form for row in candidates if row.excess <= row.excess_se))
 
 
 Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]

@@ -11,13 +11,44 @@ from dfd.quality import squared_distances
 from dfd.types import QUALITY_MEASURES
 from dfd_train.calibrate.scored import Array, Labels
 
-FALSE_ALARMS = 0.01
-"""Share of real videos that ``low_false_alarm`` may call fake."""
+FALSE_ALARMS = 0.05
+"""Share of real videos that may be called fake: an accusation needs more evidence than a doubt."""
+MISSES = 0.2
+"""Share of fake videos that may be called real."""
+STRICT_FALSE_ALARMS = 0.01
+"""Share of real videos that the operating point ``low_false_alarm`` may call fake."""
+_LEAST_MARGIN = 0.05
 
 _QUANTILE = 0.995  # of the training faces, which are then not unlike training
 _STEP = 1e-6  # scores are taken as reports give them, to six places
 _SIGNIFICANT = 8
 _SIZE = "log2_face_side_px"
+
+
+def verdict_bounds(probabilities: Array, labels: Labels) -> tuple[float, float]:
+    """Threshold and margin: how far apart the verdicts lie is what a model's skill leaves undecided.
+
+    Fake is said from the least probability on that no more than 5 % of the reals reach, real below the greatest that no
+    more than 20 % of the fakes fall short of. The threshold lies midway, the margin reaches to both. A model that is so
+    good that the two meet gets a margin of 0.05.
+
+    Args:
+        probabilities: ``(C,) float64``, calibrated, of clips held out from the model.
+        labels: ``(C,) bool``, True = fake.
+
+    Returns:
+        ``threshold`` and ``inconclusive_margin`` of a `dfd.judgement.Decision`.
+
+    Raises:
+        ValueError: a class is missing, or more than 5 % of the reals have a probability of 1.
+    """
+    scores = _checked(probabilities, labels)
+    fake_from = _least_score(scores, labels, FALSE_ALARMS)
+    fakes = np.sort(scores[labels])
+    real_below = float(fakes[int(MISSES * len(fakes) + 1e-9)])
+    # half a step lower, between two scores that reports can hold, no clip lies on a bound
+    threshold = max(_STEP, round((fake_from + real_below - _STEP) / 2, 7))
+    return threshold, round(min(0.4999999, max(_LEAST_MARGIN, (fake_from - real_below) / 2)), 7)
 
 
 def operating_points(probabilities: Array, labels: Labels, margin: float) -> dict[str, OperatingPoint]:
@@ -37,13 +68,9 @@ def operating_points(probabilities: Array, labels: Labels, margin: float) -> dic
     Raises:
         ValueError: a class is missing, or more than 1 % of the reals have a probability of 1.
     """
-    scores = np.round(probabilities, 6)
-    if labels.all() or not labels.any():
-        raise ValueError("operating points need clips of both classes")
-    thresholds = {
-        "balanced": _balanced(scores, labels),
-        "low_false_alarm": max(_STEP, _strict(scores, labels) - margin - _STEP / 2),
-    }
+    scores = _checked(probabilities, labels)
+    strict = _least_score(scores, labels, STRICT_FALSE_ALARMS)
+    thresholds = {"balanced": _balanced(scores, labels), "low_false_alarm": max(_STEP, strict - margin - _STEP / 2)}
     return {name: _measured(round(value, 7), scores, labels, margin) for name, value in thresholds.items()}
 
 
@@ -104,15 +131,24 @@ def _balanced(scores: Array, labels: Labels) -> float:
     return float(np.clip(candidates[stricter], _STEP, 1 - _STEP))
 
 
-def _strict(scores: Array, labels: Labels) -> float:
-    """The score from which on at most 1 % of the reals are called fake."""
+def _checked(probabilities: Array, labels: Labels) -> Array:
+    """The scores as reports give them."""
+    if labels.all() or not labels.any():
+        raise ValueError("thresholds need clips of both classes")
+    return np.round(probabilities, 6)
+
+
+def _least_score(scores: Array, labels: Labels, share: float) -> float:
+    """The score from which on at most such a share of the reals is called fake."""
     reals = np.sort(scores[~labels])[::-1]
-    first_kept = float(reals[int(FALSE_ALARMS * len(reals) + 1e-9)])  # the highest that must not be called fake
+    first_kept = float(reals[int(share * len(reals) + 1e-9)])  # the highest that must not be called fake
     above = scores[scores > first_kept]
     if len(above):
         return float(above.min())
     if first_kept >= 1:
-        raise ValueError("more than 1 % of the real clips have a probability of 1: no threshold leaves them out")
+        raise ValueError(
+            f"more than {share:.0%} of the real clips have a probability of 1: no threshold leaves them out"
+        )
     return (first_kept + 1) / 2
 
 

@@ -80,6 +80,13 @@ def _made(found: Mapping[str, Any]) -> str:
     weights = found.get("made", {"self_blend": 1.0})
     total = sum(weights.values())
     kinds = listed([f"{words(name)} {weight / total:.0%}" for name, weight in sorted(weights.items())])
+    if found.get("epochs") == 0:
+        pairs = found["head_batches"] * found["batch_size"] // 2
+        return (
+            "Only the last layer was fitted to clips: a logistic regression on the mean of each clip's faces, classes "
+            f"and sources in balance; {share:.0%} of its weight is {pairs} pairs of a photograph and a forgery made of "
+            f"it ({kinds}; [made-fakes.md]({DOCS}/made-fakes.md))."
+        )
     return (
         f"{share:.0%} of the images of a batch are pairs of a real face and a forgery made of it ({kinds}; "
         f"[made-fakes.md]({DOCS}/made-fakes.md)); the rest are genuine clips, both classes alike."
@@ -91,8 +98,9 @@ def _foundation(found: Mapping[str, Any] | None) -> str:
         return ""
     steps = found["epochs"] * found["steps_per_epoch"]
     return (
-        f"The trunk that looks at the frame starts from one that was trained for {steps} steps of "
-        f"{found['batch_size']} images on forgeries of {found['stills']} photographs alone; it has seen no clip."
+        f"The trunk that looks at the frame was trained for {steps} steps of {found['batch_size']} images on forgeries "
+        f"of {found['stills']} photographs alone; it has seen no clip. The one that looks at the difference has the "
+        "weights of ImageNet."
     )
 
 
