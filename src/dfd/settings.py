@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from dfd.addresses import checked_origins, http_url, server_url, split_origins
 from dfd.errors import ConfigurationError
 
 MIN_SECRET_LENGTH = 8
@@ -34,6 +35,7 @@ _KEEP_TO_ITSELF = frozenset(
         "broker_url",
         "database_url",
         "jwt_secret",
+        "oip_url",
         "storage_endpoint",
         "storage_secret_access_key",
         "storage_url",
@@ -72,31 +74,10 @@ def _cgroup_quota(cgroup: Path) -> float:
     return 1 << 16
 
 
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("it must be an http or https address, for example http://localhost:8501")
-    return value.rstrip("/")
-
-
 def _broker_url(value: SecretStr) -> SecretStr:
     if urlsplit(value.get_secret_value()).scheme not in ("redis", "rediss", "amqp", "amqps"):
         raise ValueError("it must be a redis or amqp address, for example redis://localhost:6379/0")
     return value
-
-
-def _split_origins(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    if "*" in origins and len(origins) > 1:
-        raise ValueError("it must be either * or a list of origins")
-    for origin in origins:
-        parts = urlsplit(origin)
-        if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
-            raise ValueError("an origin is scheme and host, for example https://example.org")
-    return origins
 
 
 def _upper(value: object) -> object:
@@ -151,10 +132,23 @@ class Settings(BaseSettings):
     )
     max_pixels: int = Field(8192 * 4608, ge=1, description="Most pixels a frame may have (8K has 33 million)")
     max_duration_s: float = Field(21_600.0, gt=0, description="Longest video taken, in seconds")
-    tf_serving_url: Annotated[str, AfterValidator(_http_url)] = Field(
-        "http://localhost:8501", description="Where TensorFlow Serving is looked for"
+    model_backend: Literal["onnx", "tfserving", "oip"] = Field(
+        "onnx",
+        description="What scores crops: `onnx`, in this process; `tfserving`, TensorFlow Serving or one that speaks as "
+        "it does; `oip`, a server of the Open Inference Protocol",
     )
-    request_timeout: float = Field(30.0, gt=0, description="Seconds to wait for a model server")
+    tf_serving_url: Annotated[str, AfterValidator(server_url)] = Field(
+        "http://localhost:8501", description="Where TensorFlow Serving is looked for: `http://`, or `grpc://HOST:PORT`"
+    )
+    oip_url: Annotated[str, AfterValidator(server_url)] | None = Field(
+        None, description="Server of `MODEL_BACKEND=oip`: `http://HOST:PORT`, or `grpc://HOST:PORT`"
+    )
+    request_timeout: float = Field(
+        30.0, gt=0, description="Seconds to wait for a model server's scores of one batch, repetitions included"
+    )
+    backend_fallback: bool = Field(
+        False, description="Let the model in this process answer while the model server does not"
+    )
     host: str = Field("127.0.0.1", min_length=1, description="Address the service listens on; `0.0.0.0` is all")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service listens on")
     max_upload_mb: int = Field(512, ge=1, description="Largest upload, in MiB")
@@ -168,7 +162,7 @@ class Settings(BaseSettings):
     storage_url: str | None = Field(
         None, description="Files of jobs: `s3://BUCKET/PREFIX`, or a folder; unset: a folder in `DATA_DIR`"
     )
-    storage_endpoint: Annotated[str, AfterValidator(_http_url)] | None = Field(
+    storage_endpoint: Annotated[str, AfterValidator(http_url)] | None = Field(
         None, description="Address of the S3 server; unset: Amazon's"
     )
     storage_region: str = Field("us-east-1", min_length=1, description="Region of the bucket")
@@ -203,7 +197,7 @@ class Settings(BaseSettings):
     retention_days: float = Field(30.0, gt=0, description="Days that an ended job, its upload and its report are kept")
     zero_retention: bool = Field(False, description="Delete an upload as soon as its job has ended")
     cors_origins: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_split_origins), AfterValidator(_checked_origins)
+        tuple[str, ...], NoDecode, BeforeValidator(split_origins), AfterValidator(checked_origins)
     ] = Field(("*",), description="Origins browsers may call from, with commas between; `*` is any")
     require_auth: bool = Field(False, description="Ask for `Authorization: Bearer <JWT_SECRET>`")
     jwt_secret: SecretStr | None = Field(
@@ -230,6 +224,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _refuse_a_backend_without_server(self) -> Self:
+        if self.model_backend == "oip" and self.oip_url is None:
+            raise ValueError("MODEL_BACKEND is oip, but OIP_URL is not set")
+        return self
+
+    @model_validator(mode="after")
     def _refuse_a_queue_without_broker(self) -> Self:
         if self.job_queue == "celery" and self.broker_url is None:
             raise ValueError("JOB_QUEUE is celery, but BROKER_URL is not set")
@@ -242,6 +242,11 @@ class Settings(BaseSettings):
         None when nothing is asked of them.
         """
         return self.jwt_secret.get_secret_value().strip() if self.require_auth and self.jwt_secret else None
+
+    @property
+    def version_to_ask(self) -> str | None:
+        """Version that a model server is asked for by its number; None, where none was set, leaves it to the server."""
+        return self.model_version if "model_version" in self.model_fields_set else None
 
     @property
     def jobs_url(self) -> str:

@@ -8,7 +8,6 @@ import pytest
 from tests.fakes import FakeBackend, FakeDetector, FakeVideoOpener, make_manifest
 from tests.onnx_models import SERVED, write_registry
 
-from dfd.backends.onnx_runtime import OnnxRuntimeBackend
 from dfd.bootstrap import (
     analysis_options,
     build_analyzer,
@@ -53,7 +52,7 @@ def test_parts_that_are_not_given_are_built(tmp_path: Path) -> None:
     parts = build_parts(load_settings(models_dir=tmp_path, threads=1))
     assert isinstance(parts.opener, PyAvOpener)
     assert isinstance(parts.detector, BlazeFaceDetector)
-    assert isinstance(parts.backend, OnnxRuntimeBackend)
+    assert (parts.backend.name, parts.backend.ready()) == ("onnx", True)
     assert parts.manifest == manifest
 
 

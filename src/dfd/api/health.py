@@ -6,6 +6,7 @@ from typing import TypeVar
 from anyio import CapacityLimiter, move_on_after, to_thread
 
 from dfd.api.services import Services
+from dfd.scoring import BackendState
 
 PROBE_LIMIT_S = 5
 """How long a probe waits for the model; orchestrators give up soon after."""
@@ -29,6 +30,11 @@ class ModelProbe:
     async def ready(self) -> bool:
         """Whether the model would answer now."""
         return await self._ask(self._backend.ready) or False
+
+    async def state(self) -> BackendState:
+        """How the model's backend is."""
+        silent = BackendState(self._backend.name, ready=False, reason=f"no answer within {self._limit_s} s")
+        return await self._ask(self._backend.state) or silent
 
     async def tf_serving(self) -> object | None:
         """What TensorFlow Serving says of the model; None where it is not in use or silent."""

@@ -1,7 +1,7 @@
 """The routes: ``POST /predict``, and what tells whether the service lives, is ready and is well."""
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from dfd.api.admission import AnalysisDesk
 from dfd.api.health import ModelProbe
 from dfd.api.limits import within_limits
 from dfd.api.problems import documented
-from dfd.api.schemas import Alive, Health, Model, Prediction
+from dfd.api.schemas import Alive, Backend, Health, Model, Prediction
 from dfd.api.services import Services
 from dfd.api.uploads import received_file
 from dfd.errors import BackendUnavailable, InputError
@@ -157,8 +157,10 @@ async def health(
 ) -> Health:
     """Say which model answers and whether it does; the status is 200 either way, `ok` tells."""
     manifest = services.manifest
+    state = await probe.state()
     return Health(
-        ok=await probe.ready(),
+        ok=state.answers,
+        backend=Backend.model_validate(asdict(state)),
         tfserving=await probe.tf_serving(),
         version=manifest.version,
         model=Model(name=manifest.name, version=manifest.version, weights_sha256=manifest.weights_sha256),

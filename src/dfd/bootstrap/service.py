@@ -5,8 +5,10 @@ from functools import partial
 
 from dfd.api.limits import RequestLimits
 from dfd.api.services import ServicePolicy, Services
-from dfd.backends.tf_serving import model_status
-from dfd.bootstrap import STATUS_TIMEOUT_S, Model, analysis_options, build_parts
+from dfd.backends.model_server import ModelServer, ServerFault
+from dfd.backends.remote import STATUS_TIMEOUT_S
+from dfd.bootstrap import Model, analysis_options, build_parts
+from dfd.bootstrap.backends import tf_serving as tf_serving_of
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.ports import FaceDetector, UsageMeter, VideoOpener
 from dfd.settings import Settings
@@ -24,7 +26,6 @@ def build_services(
     parts = build_parts(settings, opener=opener, detector=detector, model=model)
     analyzer = parts.analyzer()
     job_parts = build_job_parts(settings)
-    timeout_s = min(settings.request_timeout, STATUS_TIMEOUT_S)
     return Services(
         analyzer=analyzer,
         options=analysis_options(settings),
@@ -36,11 +37,19 @@ def build_services(
             bearer_token=settings.bearer_token,
             cors_origins=settings.cors_origins,
         ),
-        tf_serving=tf_serving or partial(model_status, settings.tf_serving_url, settings.model_name, timeout_s),
+        tf_serving=tf_serving or partial(_said_by, tf_serving_of(settings)),
         jobs=job_parts.desk(parts.manifest),
         crew=job_parts.crew(analyzer.analyze, settings.job_workers),
         limits=_limits(settings, job_parts.meter),
     )
+
+
+def _said_by(server: ModelServer) -> object | None:
+    """What a server says of the model; None where it does not answer, or does not have it."""
+    try:
+        return server.status(STATUS_TIMEOUT_S)
+    except ServerFault:
+        return None
 
 
 def _limits(settings: Settings, meter: UsageMeter | None) -> RequestLimits | None:

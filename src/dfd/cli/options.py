@@ -15,6 +15,14 @@ class Detector(StrEnum):
     HAAR = "haar"
 
 
+class ModelBackend(StrEnum):
+    """What scores faces; the same as `Settings.model_backend` takes."""
+
+    ONNX = "onnx"
+    TFSERVING = "tfserving"
+    OIP = "oip"
+
+
 def name_and_version(model: str | None) -> tuple[str | None, str | None]:
     """The two parts of what `Model` takes; None for each that is not given."""
     name, _, version = (model or "").replace("/", ":").partition(":")
@@ -57,4 +65,5 @@ Point = Annotated[
 Model = Annotated[
     str | None, typer.Option(callback=_model, metavar="NAME[:VERSION]", help="Model; the newest when unversioned.")
 ]
+Backend = Annotated[ModelBackend | None, typer.Option(help="What scores faces: this process, or a model server.")]
 FaceDetector = Annotated[Detector | None, typer.Option(help="Face detector.")]
