@@ -91,17 +91,13 @@ class HttpCalls:
         """
         parts = urlsplit(base_url)
         self._base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+        self.where = f"model server {self._base}"
         headers: dict[str, str] = {}
         if parts.username is not None:
             credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             headers = urllib3.make_headers(basic_auth=credentials)
         self._headers = headers
         self._pool = urllib3.PoolManager(maxsize=_KEPT_CONNECTIONS, retries=False)
-
-    @property
-    def base_url(self) -> str:
-        """The address without credentials."""
-        return self._base
 
     def send(
         self,
@@ -145,9 +141,9 @@ class HttpCalls:
             # To urllib3 a refused connection is a time-out too.
             if isinstance(error, HttpTimeout) and not isinstance(error, NewConnectionError):
                 raise self._slow(timeout_s) from error
-            raise ServerFault(Fault.AWAY, f"{self._base} does not answer: {_reason(error)}", again=True) from error
+            raise ServerFault(Fault.AWAY, f"{self.where} does not answer: {_reason(error)}", again=True) from error
         found = {name.lower(): value for name, value in response.headers.items()}
-        return HttpAnswer(response.status, found, content, self._base)
+        return HttpAnswer(response.status, found, content, self.where)
 
     def close(self) -> None:
         """Close idle connections."""
@@ -158,13 +154,13 @@ class HttpCalls:
         for chunk in response.stream(_CHUNK_BYTES):
             content += chunk
             if len(content) > _MAX_ANSWER_BYTES:
-                raise ServerFault(Fault.GARBAGE, f"{self._base} answered more than {_MAX_ANSWER_BYTES} bytes")
+                raise ServerFault(Fault.GARBAGE, f"{self.where} answered more than {_MAX_ANSWER_BYTES} bytes")
             if time.monotonic() > deadline_s:
                 raise self._slow(timeout_s)
         return bytes(content)
 
     def _slow(self, timeout_s: float) -> ServerFault:
-        return ServerFault(Fault.SLOW, f"{self._base} did not answer within {timeout_s:.3g} s (REQUEST_TIMEOUT)")
+        return ServerFault(Fault.SLOW, f"{self.where} did not answer within {timeout_s:.3g} s (REQUEST_TIMEOUT)")
 
 
 def _reason(error: Exception) -> str:

@@ -140,7 +140,7 @@ def sole(names: list[str], what: str, where: str) -> str:
         ServerFault: there are none or several, so this is no model of one picture and one score.
     """
     if len(names) != 1:
-        found = ", ".join(names) or "none"
+        found = ", ".join(sorted(names)) or "none"
         raise ServerFault(Fault.MISMATCH, f"the model of {where} must have one {what}; it has: {found}")
     return names[0]
 

@@ -50,7 +50,7 @@ class OpenInferenceHttp(ModelServer):
     @property
     def where(self) -> str:
         """The server by its address."""
-        return f"model server {self._calls.base_url}"
+        return self._calls.where
 
     def describe(self, timeout_s: float) -> ServedModel:
         """Metadata, and the largest batch where the server tells it."""
@@ -76,7 +76,7 @@ class OpenInferenceHttp(ModelServer):
         """Send the crops raw, or as JSON where the server cannot read that."""
         if self._binary is not False:
             answer = self._infer(model, batch, timeout_s, binary=True)
-            if answer.status == 200 or self._binary or answer.status not in _NOT_UNDERSTOOD:
+            if answer.status == 200 or self._binary or not _perhaps_not_understood(answer):
                 self._binary = self._binary or answer.status == 200
                 return self._scores(answer, model, len(batch))
         answer = self._infer(model, batch, timeout_s, binary=False)
@@ -154,6 +154,11 @@ class OpenInferenceHttp(ModelServer):
         return from_raw(
             _own_bytes(found, wanted, raw, self.where), str(tensor.get("datatype")), tensor["shape"], self.where
         )
+
+
+def _perhaps_not_understood(answer: HttpAnswer) -> bool:
+    """Whether a refusal may be of the raw bytes, not of the batch or the model."""
+    return answer.status in _NOT_UNDERSTOOD and not TOO_MANY.search(answer.text) and not UNKNOWN.search(answer.text)
 
 
 def _split(answer: HttpAnswer, where: str) -> tuple[dict[str, Any], bytes]:

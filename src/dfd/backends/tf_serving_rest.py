@@ -42,7 +42,7 @@ class TfServingRest(ModelServer):
     @property
     def where(self) -> str:
         """The server by its address."""
-        return f"model server {self._calls.base_url}"
+        return self._calls.where
 
     def describe(self, timeout_s: float) -> ServedModel:
         """State first, which also tells KServe from TensorFlow Serving, then the signature."""
