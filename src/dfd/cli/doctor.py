@@ -190,7 +190,7 @@ def _word(part: Findings) -> str:
 
 def _detail(part: Findings, place: str) -> str:
     if not part["ok"]:
-        return f"{place}: {part['message']}" if "url" in part else str(part["message"])
+        return str(part["message"])
     if "weights_sha256" in part:
         return (
             f"{part['architecture']} in {place}, every hash holds (weights {part['weights_sha256'][:8]}), "
