@@ -5,6 +5,8 @@ analyses one clip by each backend in turn, ``--repeat`` times, so that a change 
 A ratio is taken within a turn; the table shows its median, smallest and largest. Triton runs two threads for a model,
 as the embedded backend here. Beside the clip, one batch of 32 crops is timed alone.
 
+Last, four videos at the same time and one alone, with the shared calls of `dfd.backends.micro_batching` and without.
+
 Goals for one video at a time: the embedded backend at least as fast as Triton (ratio >= 1.0), and the binary protocol
 adds at most 15 % to a video's time. JSON is measured without a goal: it is for compatibility.
 """
@@ -15,6 +17,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -22,6 +25,8 @@ from pathlib import Path
 import numpy as np
 from tests.model_servers import add_triton_model, kserve_server, shipped, triton_server
 
+from dfd.backends.micro_batching import MicroBatcher
+from dfd.backends.onnx_runtime import OnnxRuntimeBackend
 from dfd.bootstrap import analysis_options, build_detector, build_opener
 from dfd.bootstrap.backends import build_backend
 from dfd.pipeline import Analyzer
@@ -33,6 +38,7 @@ SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 EMBEDDED = "embedded"
 LEAST_RATIO = 1.0
 MOST_ADDED = 0.15
+AT_ONCE = 4
 
 Seconds = dict[str, list[float]]
 
@@ -88,6 +94,26 @@ def _met(met: bool) -> str:
     return "met" if met else "not met"
 
 
+def sharing(clip: Path, repeat: int, threads: int) -> dict[str, Seconds]:
+    """Seconds for one video and for four at the same time, with shared calls and without."""
+    model = shipped()["deepfake"]
+    settings = load_settings(threads=threads)
+    detector, opener = build_detector(settings.face_detector, threads), build_opener(settings)
+    bare = OnnxRuntimeBackend(model.weights_path, model.manifest, threads)
+    found = {"bare": bare, "shared": MicroBatcher(bare, model.manifest.max_batch)}
+    analyzers = {name: Analyzer(opener, detector, backend, model.manifest) for name, backend in found.items()}
+    options = analysis_options(settings)
+
+    def together(analyzer: Analyzer, count: int) -> None:
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(lambda _: analyzer.analyze(clip, options), range(count)))
+
+    return {
+        name: take_turns({key: partial(together, made, count) for key, made in analyzers.items()}, repeat)
+        for name, count in (("alone", 1), ("four", AT_ONCE))
+    }
+
+
 def measure(clip: Path, repeat: int, threads: int) -> tuple[Seconds, Seconds]:
     """Start the servers and run everything; seconds for the clip, and for one batch."""
     model = shipped()["deepfake"]
@@ -122,7 +148,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     options = parser.parse_args(arguments)
     video, batch = measure(options.clip, options.repeat, options.threads)
-    print(json.dumps({"video_s": video, "batch_s": batch}, indent=2) if options.json else table(video, batch))
+    shared = sharing(options.clip, options.repeat, options.threads)
+    if options.json:
+        print(json.dumps({"video_s": video, "batch_s": batch, "sharing_s": shared}, indent=2))
+        return
+    print(table(video, batch))
+    for name, seconds in shared.items():
+        found = [own / other for own, other in zip(seconds["shared"], seconds["bare"], strict=True)]
+        spread = f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
+        print(f"{name}: time with shared calls to that without: {spread} (goal <= 1.05)")
 
 
 if __name__ == "__main__":
