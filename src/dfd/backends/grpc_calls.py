@@ -21,11 +21,14 @@ _OPTIONS: Final = (
     ("grpc.max_receive_message_length", 16 << 20),
 )
 
+_TOO_LARGE: Final = "larger than max"
+"""gRPC's words, on either side, for a message over a limit."""
+
 _FAULTS: Final[Mapping[grpc.StatusCode, tuple[Fault, bool]]] = {
     grpc.StatusCode.UNAVAILABLE: (Fault.AWAY, True),
     grpc.StatusCode.DEADLINE_EXCEEDED: (Fault.SLOW, False),
     grpc.StatusCode.NOT_FOUND: (Fault.UNKNOWN_MODEL, False),
-    grpc.StatusCode.RESOURCE_EXHAUSTED: (Fault.TOO_LARGE, False),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (Fault.AWAY, True),  # no room now, unless it speaks of the message's size
     grpc.StatusCode.INTERNAL: (Fault.FAILED, False),
 }
 """What a status means, and whether the same request may succeed in a moment."""
@@ -94,10 +97,12 @@ class GrpcCalls:
         code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
         told = (error.details() or "" if isinstance(error, grpc.Call) else str(error))[:300]
         fault, again = _FAULTS.get(code, (Fault.FAILED, False))
+        if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in told:
+            fault, again = Fault.TOO_LARGE, False
         if fault is Fault.SLOW:
             message = f"{self.where} did not answer within {timeout_s:.3g} s (REQUEST_TIMEOUT)"
         elif fault is Fault.AWAY:
-            message = f"{self.where} does not answer: {told}"
+            message = f"{self.where} does not answer: {told or code.name}"
         else:
             message = f"{self.where} answered {code.name}: {told}"
         return GrpcFault(fault, message, again=again, told=told)

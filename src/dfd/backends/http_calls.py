@@ -20,7 +20,9 @@ _MAX_ANSWER_BYTES: Final = 16 << 20
 """Larger than any answer about a batch of crops, small enough to be kept in memory."""
 
 _CHUNK_BYTES: Final = 1 << 16
-_KEPT_CONNECTIONS: Final = 8
+_KEPT_CONNECTIONS: Final = 64
+"""No more are opened than threads ask at the same time; one over the limit would be closed after its request."""
+
 _TOLD_CHARACTERS: Final = 300
 
 _CANNOT_NOW: Final = frozenset({502, 503})

@@ -99,7 +99,8 @@ class ServedModel:
 class ModelServer(ABC):
     """One model on one server, by one protocol. Safe to call from several threads.
 
-    Every method takes the seconds it may last, and raises `ServerFault`.
+    Every method takes the longest wait for the answer to each request that it sends, at most three, and raises
+    `ServerFault`.
     """
 
     @property

@@ -54,7 +54,8 @@ class Timing:
     """How a remote backend deals with time and chance.
 
     Attributes:
-        timeout_s: longest time of one piece of a batch, repetitions included.
+        timeout_s: longest time of one piece of a batch, repetitions included; the first piece, and one after a fault,
+            may take as long again for each question about the model.
         retry: when a piece is sent again.
         clock: seconds since some fixed moment.
         sleep: waits for so many seconds.
@@ -161,8 +162,10 @@ class RemoteBackend(ModelBackend):
 
     def _through_breaker(self, batch: FloatArray, deadline_s: float) -> npt.NDArray[np.float32]:
         if not self._breaker.admit():
-            reason = self._breaker.reason or "it is being tried"
-            raise ServerFault(Fault.AWAY, f"{self._server.where} is {reason}")
+            reason = self._breaker.reason or "being tried by another request"
+            turned_away = ServerFault(Fault.AWAY, f"{self._server.where} is {reason}")
+            self._tell(BackendEventKind.FAILED, turned_away)
+            raise turned_away
         started_s = self._timing.clock()
         try:
             outputs = self._persist(batch, deadline_s)
