@@ -104,7 +104,14 @@ class Settings(BaseSettings):
     )
 
     model_name: str = Field("deepfake", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Model that answers")
-    model_version: str = Field("2", pattern=r"^[1-9][0-9]*$", description="Its version")
+    model_version: str = Field(
+        "2",
+        pattern=r"^([1-9][0-9]*|champion|challenger)$",
+        description="Its version: a number, or an alias, `champion` or `challenger`, which services follow",
+    )
+    model_poll_s: float = Field(
+        5.0, ge=0.1, le=3600, description="Seconds between two looks at where an alias of `MODEL_VERSION` leads"
+    )
     models_dir: Path = Field(
         default_factory=default_models_dir,
         description="Folder of models, `<name>/<version>/manifest.json`; unset: the models that came with DFD",
@@ -253,6 +260,15 @@ class Settings(BaseSettings):
         """Address of the table of jobs; it may hold a password."""
         given = self.database_url.get_secret_value() if self.database_url else ""
         return given or f"sqlite:///{self.data_dir / 'jobs.sqlite3'}"
+
+    @property
+    def followed_alias(self) -> str | None:
+        """The alias that `MODEL_VERSION` is; None where it is a number."""
+        return None if self.model_version.isdigit() else self.model_version
+
+    def with_version(self, version: str) -> Self:
+        """These settings with a number in place of the alias; themselves where there is none."""
+        return self if version == self.model_version else self.model_copy(update={"model_version": version})
 
     @property
     def cpu_threads(self) -> int:

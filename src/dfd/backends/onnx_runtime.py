@@ -4,6 +4,7 @@ All policy for sessions and threads is here, with its reason.
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,21 @@ _RUNTIME_ERRORS: Final = (
     ort_errors.RuntimeException,
 )
 """ONNX Runtime's exceptions; they share no base of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """What a model calls its input and output, for configurations of model servers.
+
+    Attributes:
+        input_name: of the one input.
+        output_name: of the output that is read.
+        output_is_column: whether it is ``(N, 1)`` rather than ``(N,)``.
+    """
+
+    input_name: str
+    output_name: str
+    output_is_column: bool
 
 
 class OnnxRuntimeBackend(ModelBackend):
@@ -61,6 +77,12 @@ class OnnxRuntimeBackend(ModelBackend):
     def name(self) -> str:
         """``onnx``."""
         return "onnx"
+
+    @property
+    def tensors(self) -> Tensors:
+        """What the model calls its input and output."""
+        output = self._session.get_outputs()[0]
+        return Tensors(self._input_name, str(output.name), len(output.shape) > 1)
 
     def predict(self, batch: FloatArray) -> npt.NDArray[np.float32]:
         """Score a batch, in pieces of at most the manifest's ``max_batch``; see `ModelBackend.predict`.

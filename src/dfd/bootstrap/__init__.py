@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from dfd.bootstrap.backends import build_backend
+from dfd.bootstrap.registry import build_registry
 from dfd.errors import ConfigurationError, InvalidParameter
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.faces.haar import HaarDetector
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener
-from dfd.registry.directory import DirectoryRegistry
 from dfd.settings import Settings
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
@@ -54,12 +54,15 @@ def build_model(settings: Settings) -> Model:
     """The model that the settings name, checked, and what scores crops with it.
 
     Raises:
-        ModelNotFound: there is none.
+        ModelNotFound: there is none, or the alias names none.
         ModelCorrupt: its files are not what its manifest says, or cannot be run.
         ConfigurationError: the backend needs a package that is not installed.
+        RegistryUnavailable: the registry cannot be read.
     """
-    model = DirectoryRegistry(settings.models_dir).load(settings.model_name, settings.model_version)
-    return build_backend(settings, model), model.manifest
+    registry = build_registry(settings)
+    version = registry.resolve(settings.model_name, settings.model_version)
+    model = registry.load(settings.model_name, version)
+    return build_backend(settings.with_version(version), model), model.manifest
 
 
 def build_parts(
@@ -74,7 +77,7 @@ def build_parts(
     Raises:
         ConfigurationError: the detector or the backend cannot work here, or the model has no operating point of the
             name asked for.
-        ModelNotFound, ModelCorrupt: see `build_model`.
+        ModelNotFound, ModelCorrupt, RegistryUnavailable: see `build_model`.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
         loading = pool.submit(lambda: detector or build_detector(settings.face_detector, settings.cpu_threads))

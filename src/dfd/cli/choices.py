@@ -1,7 +1,7 @@
 """From the options of a command to settings."""
 
+from dfd.bootstrap.registry import build_registry
 from dfd.errors import ModelNotFound
-from dfd.registry.directory import DirectoryRegistry
 from dfd.settings import Settings, load_settings
 
 
@@ -49,7 +49,7 @@ def chosen_settings(  # noqa: PLR0913 - one for each option, all by name
         settings = settings.model_copy(update={"threshold": None})
     if model_name is None or model_version is not None:
         return settings
-    versions = DirectoryRegistry(settings.models_dir).versions(model_name)
+    versions = build_registry(settings).versions(model_name)
     if not versions:
         raise ModelNotFound(f"there is no model {model_name} in {settings.models_dir}")
     return settings.model_copy(update={"model_version": versions[-1]})

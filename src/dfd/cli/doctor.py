@@ -65,6 +65,8 @@ def doctor(as_json: bool) -> ExitCode:
 def examine(settings: Settings) -> Findings:
     """Look at everything an analysis needs; ``ok`` says whether the model answers and its face detector loads."""
     model = _attempt(partial(_model, settings))
+    if model["ok"]:
+        settings = settings.with_version(model["version"])
     embedded = model
     if settings.model_backend != "onnx":
         embedded = _attempt(partial(_model, settings.model_copy(update={"model_backend": "onnx"})))
@@ -105,6 +107,7 @@ def _model(settings: Settings) -> Findings:
     blank = np.zeros((side, side, 3 * manifest.input.frames), np.uint8)
     answer = backend.answer(to_model_input([blank], manifest.input))
     return {
+        "version": manifest.version,
         "weights_sha256": manifest.weights_sha256,
         "architecture": manifest.architecture,
         "backend": answer.backend,
