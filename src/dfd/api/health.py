@@ -22,19 +22,20 @@ class ModelProbe:
 
     def __init__(self, services: Services, limit_s: float = PROBE_LIMIT_S) -> None:
         """Ask `services`, and wait at most `limit_s` for each answer."""
-        self._backend = services.backend
+        self._model = services.model
         self._tf_serving = services.tf_serving
         self._limit_s = limit_s
         self._threads = CapacityLimiter(_PROBE_THREADS)
 
     async def ready(self) -> bool:
         """Whether the model would answer now."""
-        return await self._ask(self._backend.ready) or False
+        return await self._ask(self._model.current.backend.ready) or False
 
     async def state(self) -> BackendState:
         """How the model's backend is."""
-        silent = BackendState(self._backend.name, ready=False, reason=f"no answer within {self._limit_s} s")
-        return await self._ask(self._backend.state) or silent
+        backend = self._model.current.backend
+        silent = BackendState(backend.name, ready=False, reason=f"no answer within {self._limit_s} s")
+        return await self._ask(backend.state) or silent
 
     async def tf_serving(self) -> object | None:
         """What TensorFlow Serving says of the model; None where it is not in use or silent."""

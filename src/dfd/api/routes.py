@@ -12,7 +12,7 @@ from dfd.api.admission import AnalysisDesk
 from dfd.api.health import ModelProbe
 from dfd.api.limits import within_limits
 from dfd.api.problems import documented
-from dfd.api.schemas import Alive, Backend, Health, Model, Prediction
+from dfd.api.schemas import Alive, Backend, Following, Health, Model, Prediction
 from dfd.api.services import Services
 from dfd.api.uploads import received_file
 from dfd.errors import BackendUnavailable, InputError
@@ -137,7 +137,7 @@ def chosen(services: Services, fps: float | None, operating_point: str | None) -
     options = services.options if fps is None else replace(services.options, fps=fps)
     if operating_point is None:
         return options
-    services.manifest.decision.in_force(None, operating_point)
+    services.model.current.manifest.decision.in_force(None, operating_point)
     return replace(options, threshold=None, operating_point=operating_point)
 
 
@@ -156,7 +156,8 @@ async def health(
     probe: Annotated[ModelProbe, Depends(probe_of)],
 ) -> Health:
     """Say which model answers and whether it does; the status is 200 either way, `ok` tells."""
-    manifest = services.manifest
+    manifest = services.model.current.manifest
+    follower = services.follower
     state = await probe.state()
     return Health(
         ok=state.answers,
@@ -164,6 +165,7 @@ async def health(
         tfserving=await probe.tf_serving(),
         version=manifest.version,
         model=Model(name=manifest.name, version=manifest.version, weights_sha256=manifest.weights_sha256),
+        following=None if follower is None else Following.model_validate(asdict(follower.state)),
         service_version=dfd.__version__,
         running=desk.running,
         admitted=desk.admitted,

@@ -94,6 +94,21 @@ class Backend(Answer):
     ] = None
 
 
+class Following(Answer):
+    """An alias that the service follows from version to version."""
+
+    alias: Annotated[str, Field(description="`champion` or `challenger`.", examples=["champion"])]
+    wanted: Annotated[str | None, Field(description="Version it names; null where that is not known.", examples=["3"])]
+    error: Annotated[
+        str | None,
+        Field(
+            description="Code of what keeps that version from answering, so that the one before goes on; null where "
+            "nothing does.",
+            examples=["model_corrupt"],
+        ),
+    ] = None
+
+
 class Prediction(Answer):
     """The verdict on one video."""
 
@@ -141,6 +156,9 @@ class Health(Answer):
     ] = None
     version: Annotated[str, Field(description="Version of the model.", examples=["1"])]
     model: Model
+    following: Annotated[
+        Following | None, Field(description="The alias that `MODEL_VERSION` names; null where it names a version.")
+    ] = None
     service_version: Annotated[str, Field(description="Version of DFD.", examples=["0.1.0"])]
     running: Annotated[int, Field(description="Analyses running now.", examples=[1], ge=0)]
     admitted: Annotated[int, Field(description="Uploads being received, waiting or analysed.", examples=[2], ge=0)]

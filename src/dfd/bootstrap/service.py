@@ -7,9 +7,10 @@ from dfd.api.limits import RequestLimits
 from dfd.api.services import ServicePolicy, Services
 from dfd.backends.model_server import ModelServer, ServerFault
 from dfd.backends.remote import STATUS_TIMEOUT_S
-from dfd.bootstrap import Model, analysis_options, build_parts
+from dfd.bootstrap import Model, analysis_options
 from dfd.bootstrap.backends import tf_serving as tf_serving_of
 from dfd.bootstrap.jobs import build_job_parts
+from dfd.bootstrap.live import build_live
 from dfd.ports import FaceDetector, UsageMeter, VideoOpener
 from dfd.settings import Settings
 
@@ -23,14 +24,13 @@ def build_services(
     tf_serving: Callable[[], object | None] | None = None,
 ) -> Services:
     """What the HTTP interface is given; raises as `dfd.bootstrap.build_parts` and `build_job_parts` do."""
-    parts = build_parts(settings, opener=opener, detector=detector, model=model)
-    analyzer = parts.analyzer()
+    live, follower = build_live(settings, opener=opener, detector=detector, model=model)
     job_parts = build_job_parts(settings)
+    desk = job_parts.desk(live.current.manifest)
+    live.when_switched(lambda loaded: desk.answers_now(loaded.identity))
     return Services(
-        analyzer=analyzer,
+        model=live,
         options=analysis_options(settings),
-        backend=parts.backend,
-        manifest=parts.manifest,
         policy=ServicePolicy(
             max_upload_bytes=settings.max_upload_mb * 1024 * 1024,
             max_concurrency=settings.max_concurrency,
@@ -38,9 +38,10 @@ def build_services(
             cors_origins=settings.cors_origins,
         ),
         tf_serving=tf_serving or partial(_said_by, tf_serving_of(settings)),
-        jobs=job_parts.desk(parts.manifest),
-        crew=job_parts.crew(analyzer.analyze, settings.job_workers),
+        jobs=desk,
+        crew=job_parts.crew(live.analyze, settings.job_workers),
         limits=_limits(settings, job_parts.meter),
+        follower=follower,
     )
 
 
