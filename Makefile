@@ -1,5 +1,6 @@
-# Every target makes the environment it needs: `.venv` to serve and develop, `.venv-train` to train. Stamp files inside
-# remember what was installed, so that a second call costs nothing. uv is used where present, else venv and pip.
+# Every target makes the environment it needs: `.venv` to serve and develop, `.venv-train` to train, `.venv-servers` for
+# the real model servers that tests start. Stamp files inside remember what was installed, so that a second call costs
+# nothing. uv is used where present, else venv and pip.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -7,6 +8,7 @@
 SERVE := .venv/.serve
 DEV := .venv/.dev
 TRAIN := .venv-train/.train
+SERVERS := .venv-servers/.servers
 PYTHON ?= python3
 ARGS ?=
 OUT ?= models/deepfake/2
@@ -41,11 +43,14 @@ serve: $(SERVE) ## Serve the HTTP interface on HOST and PORT (default 8000)
 	.venv/bin/dfd serve
 
 .PHONY: test
-test: $(DEV) $(TRAIN) ## Run the whole test suite (training's own tests in .venv-train)
+test: $(DEV) $(SERVERS) $(TRAIN) ## Run the whole test suite (training's own tests in .venv-train)
 	.venv/bin/python -m pytest --ignore=tests/train $(ARGS)
 	@if ls tests/train/test_*.py >/dev/null 2>&1; \
 	then echo '.venv-train/bin/python -m pytest tests/train'; .venv-train/bin/python -m pytest tests/train $(ARGS); \
 	else echo 'tests/train holds no tests yet'; fi
+
+.PHONY: servers
+servers: $(SERVERS) ## Install the model servers that tests start (Triton and KServe, in .venv-servers)
 
 .PHONY: check
 check: $(DEV) ## Check format, lint, types and imports, and run the unit tests
@@ -87,11 +92,16 @@ lock: ## Pin every requirement again (needs uv; LOCK="--upgrade" for newer relea
 	$(compile) --group build -o requirements/build.txt
 	$(compile) pyproject.toml -c requirements/build.txt -o requirements/serve.txt
 	$(compile) pyproject.toml --group dev $(pinned) -o requirements/dev.txt
+	$(compile) --group servers -o requirements/servers.txt
 	$(compile) pyproject.toml --extra train --group train-test $(pinned) -o requirements/train.txt
+
+.PHONY: protos
+protos: $(DEV) ## Make the messages of the model servers' gRPC interfaces again
+	cd src && ../.venv/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. dfd/backends/messages/*.proto
 
 .PHONY: clean
 clean: ## Remove the environments and everything that was made
-	rm -rf .venv .venv-train build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-servers .venv-train build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests benchmarks samples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(SERVE): requirements/serve.txt requirements/build.txt pyproject.toml
@@ -102,6 +112,13 @@ $(SERVE): requirements/serve.txt requirements/build.txt pyproject.toml
 
 $(DEV): $(SERVE) requirements/dev.txt
 	$(call install,.venv) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Triton runs models in a Python of the system's library, so this environment has that version.
+$(SERVERS): requirements/servers.txt
+	test -x .venv-servers/bin/python || $(if $(shell command -v uv 2>/dev/null),uv venv --quiet --python 3.11,\
+		$(firstword $(shell command -v python3.11) $(PYTHON)) -m venv) .venv-servers
+	$(call install,.venv-servers) --require-hashes -r $<
 	@touch $@
 
 $(TRAIN): requirements/train.txt requirements/build.txt pyproject.toml

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from tests.fakes import FakeBackend, FakeJobStore, FakeNotifier, FakeQueue, FakeStorage, make_manifest, make_report
 
 from dfd.api.app import create_app
-from dfd.api.services import ServicePolicy, Services, VideoAnalyzer
+from dfd.api.services import ServicePolicy, Services
 from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
 from dfd.jobs.desk import JobDesk
@@ -20,6 +20,7 @@ from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import ModelBackend
 from dfd.report import Report
+from dfd.rollout.live import LiveModel, LoadedModel, VideoAnalyzer
 
 TOKEN = "correct horse battery".replace(" ", "-")
 
@@ -82,10 +83,8 @@ def make_services(
     store = FakeJobStore()
     in_memory = JobDesk(store, FakeStorage(), FakeQueue(), model, "1", JobPolicy(), lambda: 100.0)
     return Services(
-        analyzer=analyzer or FakeAnalyzer(),
+        model=LiveModel(LoadedModel(analyzer or FakeAnalyzer(), backend or FakeBackend(), manifest or make_manifest())),
         options=AnalysisOptions(),
-        backend=backend or FakeBackend(),
-        manifest=manifest or make_manifest(),
         policy=ServicePolicy(**policy),
         tf_serving=tf_serving,
         jobs=jobs or in_memory,

@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.broker_servers import Broker
+    from tests.model_servers import ModelServer
     from tests.postgres_server import PostgresServer
 
 hypothesis.settings.register_profile("dfd", deadline=None)  # a busy machine is no failure
@@ -69,3 +70,21 @@ def rabbitmq() -> "Iterator[Broker]":
 
     with rabbitmq_server() as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def triton(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[ModelServer]":
+    """A real Triton with every model that tests need, shared by the whole run; to be left as it is."""
+    from tests.model_servers import triton_with_models  # noqa: PLC0415 - training's environment has no gRPC
+
+    with triton_with_models(tmp_path_factory.mktemp("triton")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kserve(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[ModelServer]":
+    """A real KServe likewise."""
+    from tests.model_servers import kserve_with_models  # noqa: PLC0415 - likewise
+
+    with kserve_with_models(tmp_path_factory.mktemp("kserve")) as server:
+        yield server

@@ -222,12 +222,14 @@ class FakeBackend(ModelBackend):
         is_ready: what `ready` answers.
         error: raised by `predict` instead.
         batch_sizes: size of every batch it was given.
+        name: what it calls itself.
     """
 
     logit: float | Callable[[FloatArray], float] = 2.0
     is_ready: bool = True
     error: Exception | None = None
     batch_sizes: list[int] = field(default_factory=list)
+    name: str = "fake"
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def predict(self, batch: FloatArray) -> FloatArray:
@@ -283,7 +285,7 @@ def make_report(**changes: Any) -> Report:
         for index, probability in enumerate((0.8, 0.9, 0.95, 0.95))
     )
     report = Report(
-        schema_version="1.1",
+        schema_version="1.2",
         verdict=Verdict.FAKE,
         reasons=(),
         fake_probability=0.9,
@@ -297,7 +299,7 @@ def make_report(**changes: Any) -> Report:
         face_scores=scores,
         coverage=Coverage(sampled_frames=4, face_frames=4, scored_faces=4, sampling_step_s=0.5),
         video=make_video_info(width_px=640, height_px=360, frame_count=60, duration_s=2.0),
-        model=ModelIdentity(name="deepfake", version="1", weights_sha256=SHA256),
+        model=ModelIdentity(name="deepfake", version="1", weights_sha256=SHA256, backends=("onnx",)),
         input_sha256="c0" * 32,
         timings_ms={"total": 12.5},
     )

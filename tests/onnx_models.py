@@ -1,6 +1,7 @@
 """Tiny ONNX models, and registries that hold them, for tests that need a model which really runs."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import onnx
 from onnx import TensorProto, helper
 from tests.fakes import make_manifest
 
+from dfd.backends.onnx_runtime import OnnxRuntimeBackend
 from dfd.manifest import Layout, ModelManifest
+from dfd.registry.parity import recorded
 from dfd.settings import Settings
 
 GAIN = 8.0
@@ -76,5 +79,6 @@ def write_registry(root: Path, name: str = "deepfake", version: str = "1", **cha
         files={manifest.weights_file: hashlib.sha256(weights.read_bytes()).hexdigest()},
         **changes,
     )
+    manifest = replace(manifest, parity=recorded(OnnxRuntimeBackend(weights, manifest, 1), manifest.input))
     manifest.write(directory / "manifest.json")
     return manifest

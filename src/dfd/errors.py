@@ -30,10 +30,12 @@
     ├── ConfigurationError        the operator's settings are at fault
     ├── ModelError                the model is at fault
     │   ├── ModelNotFound         no such name or version
-    │   ├── ModelCorrupt          a hash or the manifest does not hold
+    │   ├── ModelCorrupt          a hash, the manifest or what it says of the model does not hold
+    │   ├── ModelConflict         the version is there already, or an alias was moved meanwhile
     │   └── BackendUnavailable    the model does not answer
     ├── Unavailable               a part that the service rests on is away
     │   ├── JobStoreUnavailable   the database of jobs does not answer
+    │   ├── RegistryUnavailable   the registry of models does not answer, or cannot be written
     │   ├── StorageUnavailable    the storage of files does not answer
     │   └── StorageFull           no room for the file
     └── Overloaded                the service is full: try again later
@@ -226,9 +228,15 @@ class ModelNotFound(ModelError):
 
 
 class ModelCorrupt(ModelError):
-    """The manifest cannot be read, or a file does not match the hash it states."""
+    """The manifest cannot be read, or the model's files are not, or do not answer, what it states."""
 
     code = "model_corrupt"
+
+
+class ModelConflict(ModelError):
+    """The registry is in no state for it: the version exists, or an alias is elsewhere than was thought."""
+
+    code = "model_conflict"
 
 
 class BackendUnavailable(ModelError):
@@ -247,6 +255,12 @@ class JobStoreUnavailable(Unavailable):
     """The database of jobs does not answer."""
 
     code = "job_store_unavailable"
+
+
+class RegistryUnavailable(Unavailable):
+    """The registry of models does not answer, or cannot be written."""
+
+    code = "registry_unavailable"
 
 
 class StorageUnavailable(Unavailable):

@@ -5,6 +5,7 @@ from. It lives as ``manifest.json`` beside the weights.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -23,6 +24,7 @@ __all__ = [
     "Layout",
     "ModelManifest",
     "Output",
+    "Parity",
 ]
 
 MANIFEST_SCHEMA = 1
@@ -96,6 +98,37 @@ class InputContract:
 
 
 @dataclass(frozen=True, slots=True)
+class Parity:
+    """What the model answered where it was made, on pictures that anybody can draw again (`dfd.registry.parity`).
+
+    Attributes:
+        probes: name of the set of pictures.
+        logits: of each of them, as the port of backends gives them.
+        tolerance: largest difference of a logit that is taken.
+    """
+
+    probes: str
+    logits: tuple[float, ...]
+    tolerance: float
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(logit) for logit in self.logits):
+            raise ValueError("logits of probes must be finite")
+        if not 0 < self.tolerance <= 0.1:
+            raise ValueError(f"the tolerance of parity must be above 0 and at most 0.1, got {self.tolerance}")
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Build from the parsed JSON.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        fields = dict(data)
+        return cls(logits=tuple(map(float, fields.pop("logits"))), **fields)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelManifest:
     """Everything serving must know of a model.
 
@@ -115,6 +148,7 @@ class ModelManifest:
         metrics: figures of the evaluation, as published in the card.
         reference: free facts for provenance (seed, code version, recipe).
         reference_quality: what the training faces look like; None asks no face to be like them.
+        parity: what the model answered where it was made; None where nobody wrote it down.
     """
 
     name: str
@@ -132,6 +166,7 @@ class ModelManifest:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     reference: Mapping[str, Any] = field(default_factory=dict)
     reference_quality: ReferenceQuality | None = None
+    parity: Parity | None = None
 
     def __post_init__(self) -> None:
         if self.weights_file not in self.files:
@@ -160,12 +195,14 @@ class ModelManifest:
             contract["layout"] = Layout(contract["layout"])
             contract["alignment"] = Alignment(contract["alignment"])
             likeness = fields.pop("reference_quality", None)
+            parity = fields.pop("parity", None)
             return cls(
                 input=InputContract(**contract),
                 output=Output(fields.pop("output")),
                 calibration=Calibration.from_dict(fields.pop("calibration")),
                 decision=Decision.from_dict(fields.pop("decision")),
                 reference_quality=None if likeness is None else ReferenceQuality.from_dict(likeness),
+                parity=None if parity is None else Parity.from_dict(parity),
                 **fields,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -196,8 +233,9 @@ class ModelManifest:
             data[part] = {
                 name: value for name, value in data[part].items() if name not in absent or value != absent[name]
             }
-        if self.reference_quality is None:
-            del data["reference_quality"]
+        for part in ("reference_quality", "parity"):
+            if data[part] is None:
+                del data[part]
         return {"schema": MANIFEST_SCHEMA, **data}
 
     def write(self, path: Path) -> None:

@@ -180,6 +180,7 @@ class Analyzer:
         face_scores = faces.finish()
         return _Gathered(
             face_scores=face_scores if squares is None else squares.finish(),
+            backends=tuple(sorted((faces if squares is None else squares).backends)),
             is_fallback=squares is not None,
             coverage=Coverage(
                 sampled_frames=sampled,
@@ -227,7 +228,9 @@ class Analyzer:
             face_scores=gathered.face_scores,
             coverage=gathered.coverage,
             video=gathered.video,
-            model=ModelIdentity(self._manifest.name, self._manifest.version, self._manifest.weights_sha256),
+            model=ModelIdentity(
+                self._manifest.name, self._manifest.version, self._manifest.weights_sha256, gathered.backends
+            ),
             input_sha256=input_sha256,
             timings_ms=timings_ms,
         )
@@ -238,6 +241,7 @@ class _Gathered:
     """What one pass over a video leaves."""
 
     face_scores: tuple[FaceScore, ...]
+    backends: tuple[str, ...]
     is_fallback: bool
     coverage: Coverage
     video: VideoInfo
@@ -259,6 +263,7 @@ class _FaceScorer:
         self._batch_size = min(manifest.max_batch, _LARGEST_BATCH)
         self._waiting: list[tuple[FaceCrop, BoundingBox]] = []  # the box in pixels of the upright source
         self._scores: list[FaceScore] = []
+        self.backends: set[str] = set()  # who scored
 
     def add(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
         """Cut the faces of a frame, and score as soon as a batch is full."""
@@ -281,7 +286,9 @@ class _FaceScorer:
         with self._watch.stage("score"):
             batch = to_model_input([crop.image for crop, _ in self._waiting], self._manifest.input)
             measures = np.array([crop.quality.measures for crop, _ in self._waiting])
-            probabilities = to_probability(self._backend.predict(batch), self._manifest.calibration, measures)
+            answer = self._backend.answer(batch)
+            self.backends.add(answer.backend)
+            probabilities = to_probability(answer.logits, self._manifest.calibration, measures)
         for (crop, source_box), probability in zip(self._waiting, probabilities, strict=True):
             self._scores.append(
                 FaceScore(

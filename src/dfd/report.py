@@ -32,11 +32,19 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """Which model answered."""
+    """Which model answered.
+
+    Attributes:
+        name: of the model.
+        version: of the model.
+        weights_sha256: of the manifest here; a model server is trusted to hold the same model.
+        backends: names of the backends that scored its faces, sorted; empty where none were scored.
+    """
 
     name: str
     version: str
     weights_sha256: str
+    backends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,12 @@ are equal bytes. The full form is described by ``docs/report.schema.json``.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
-from dfd.report import Coverage, Report
+from dfd.report import Coverage, ModelIdentity, Report
 from dfd.types import BoundingBox, FaceScore, TrackScore, VideoInfo
 
-REPORT_SCHEMA_VERSION = "1.1"
+REPORT_SCHEMA_VERSION = "1.2"
 """Raised in the first place when a field changes its meaning or goes away, in the second when one is added."""
 
 DECIMALS = 6
@@ -36,7 +35,7 @@ def report_to_dict(report: Report) -> dict[str, Any]:
         "face_scores": [_face_score(score) for score in report.face_scores],
         "coverage": _coverage(report.coverage),
         "video": _video(report.video),
-        "model": asdict(report.model),
+        "model": _model(report.model),
         "input_sha256": report.input_sha256,
         "timings_ms": {stage: round(report.timings_ms[stage], 3) for stage in sorted(report.timings_ms)},
     }
@@ -89,7 +88,7 @@ def classic_response(report: Report, latency_ms: float) -> dict[str, Any]:
         "threshold": _rounded(report.threshold),
         "operating_point": report.operating_point,
         "tracks": _tracks(report.tracks),
-        "model": asdict(report.model),
+        "model": _model(report.model),
         "input_sha256": report.input_sha256,
     }
 
@@ -160,6 +159,15 @@ def _video(video: VideoInfo) -> dict[str, Any]:
         "duration_s": _decimals(video.duration_s),
         "codec": video.codec,
         "container": video.container,
+    }
+
+
+def _model(model: ModelIdentity) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "version": model.version,
+        "weights_sha256": model.weights_sha256,
+        "backends": list(model.backends),
     }
 
 

@@ -22,6 +22,15 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _server_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.hostname:
+        raise ValueError("it must be an http, https, grpc or grpcs address, for example http://localhost:8501")
+    if parts.scheme.startswith("grpc") and (parts.port is None or parts.path.strip("/") or parts.username is not None):
+        raise ValueError("an address for gRPC is host and port alone, for example grpc://localhost:8500")
+    return value.rstrip("/")
+
+
 def _broker_url(value: SecretStr) -> SecretStr:
     if urlsplit(value.get_secret_value()).scheme not in ("redis", "rediss", "amqp", "amqps"):
         raise ValueError("it must be a redis or amqp address, for example redis://localhost:6379/0")
@@ -52,6 +61,9 @@ def _lenient_bool(value: object) -> bool:
 
 HttpUrl: TypeAlias = Annotated[str, AfterValidator(_http_url)]
 """Address of a server, without a slash at its end."""
+
+ServerUrl: TypeAlias = Annotated[str, AfterValidator(_server_url)]
+"""Address of a model server, by HTTP or gRPC, without a slash at its end."""
 
 BrokerUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_broker_url)]
 """Address of Redis or RabbitMQ, which may hold a password."""

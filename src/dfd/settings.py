@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dfd.errors import ConfigurationError
 from dfd.processors import available_cpus
-from dfd.setting_types import BrokerUrl, HttpUrl, LenientBool, LogLevel, Origins, weakness_of
+from dfd.setting_types import BrokerUrl, HttpUrl, LenientBool, LogLevel, Origins, ServerUrl, weakness_of
 
 _PACKAGE = Path(__file__).resolve().parent
 _PACKAGED_MODELS = _PACKAGE / "models"  # in an installed wheel
@@ -24,6 +24,7 @@ _KEEP_TO_ITSELF = frozenset(
         "broker_url",
         "database_url",
         "jwt_secret",
+        "oip_url",
         "storage_endpoint",
         "storage_secret_access_key",
         "storage_url",
@@ -54,7 +55,14 @@ class Settings(BaseSettings):
     )
 
     model_name: str = Field("deepfake", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Model that answers")
-    model_version: str = Field("2", pattern=r"^[1-9][0-9]*$", description="Its version")
+    model_version: str = Field(
+        "2",
+        pattern=r"^([1-9][0-9]*|champion|challenger)$",
+        description="Its version: a number, or an alias, `champion` or `challenger`, which services follow",
+    )
+    model_poll_s: float = Field(
+        5.0, ge=0.1, le=3600, description="Seconds between two looks at where an alias of `MODEL_VERSION` leads"
+    )
     models_dir: Path = Field(
         default_factory=default_models_dir,
         description="Folder of models, `<name>/<version>/manifest.json`; unset: the models that came with DFD",
@@ -87,8 +95,23 @@ class Settings(BaseSettings):
     )
     max_pixels: int = Field(8192 * 4608, ge=1, description="Most pixels a frame may have (8K has 33 million)")
     max_duration_s: float = Field(21_600.0, gt=0, description="Longest video taken, in seconds")
-    tf_serving_url: HttpUrl = Field("http://localhost:8501", description="Where TensorFlow Serving is looked for")
-    request_timeout: float = Field(30.0, gt=0, description="Seconds to wait for a model server")
+    model_backend: Literal["onnx", "tfserving", "oip"] = Field(
+        "onnx",
+        description="What scores crops: `onnx`, in this process; `tfserving`, TensorFlow Serving or one that speaks as "
+        "it does; `oip`, a server of the Open Inference Protocol",
+    )
+    tf_serving_url: ServerUrl = Field(
+        "http://localhost:8501", description="Where TensorFlow Serving is looked for: `http://`, or `grpc://HOST:PORT`"
+    )
+    oip_url: ServerUrl | None = Field(
+        None, description="Server of `MODEL_BACKEND=oip`: `http://HOST:PORT`, or `grpc://HOST:PORT`"
+    )
+    request_timeout: float = Field(
+        30.0, gt=0, description="Seconds to wait for a model server's scores of one batch, repetitions included"
+    )
+    backend_fallback: bool = Field(
+        False, description="Let the model in this process answer while the model server does not"
+    )
     host: str = Field("127.0.0.1", min_length=1, description="Address the service listens on; `0.0.0.0` is all")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service listens on")
     max_upload_mb: int = Field(512, ge=1, description="Largest upload, in MiB")
@@ -190,6 +213,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _refuse_a_backend_without_server(self) -> Self:
+        if self.model_backend == "oip" and self.oip_url is None:
+            raise ValueError("MODEL_BACKEND is oip, but OIP_URL is not set")
+        return self
+
+    @model_validator(mode="after")
     def _refuse_a_queue_without_broker(self) -> Self:
         if self.job_queue == "celery" and self.broker_url is None:
             raise ValueError("JOB_QUEUE is celery, but BROKER_URL is not set")
@@ -216,10 +245,24 @@ class Settings(BaseSettings):
         return tuple(secret.strip() for secret in given.split(",") if secret.strip())
 
     @property
+    def version_to_ask(self) -> str | None:
+        """Version that a model server is asked for by its number; None, where none was set, leaves it to the server."""
+        return self.model_version if "model_version" in self.model_fields_set else None
+
+    @property
     def jobs_url(self) -> str:
         """Address of the table of jobs; it may hold a password."""
         given = self.database_url.get_secret_value() if self.database_url else ""
         return given or f"sqlite:///{self.data_dir / 'jobs.sqlite3'}"
+
+    @property
+    def followed_alias(self) -> str | None:
+        """The alias that `MODEL_VERSION` is; None where it is a number."""
+        return None if self.model_version.isdigit() else self.model_version
+
+    def with_version(self, version: str) -> Self:
+        """These settings with a number in place of the alias; themselves where there is none."""
+        return self if version == self.model_version else self.model_copy(update={"model_version": version})
 
     @property
     def cpu_threads(self) -> int:

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on stderr."""
+"""Structured logs: one JSON object a line on stderr, events of model backends among them."""
 
 import json
 import logging
@@ -6,6 +6,13 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TextIO
+
+from dfd.scoring import BackendEvent, BackendEventKind
+
+_LOG = logging.getLogger(__name__)
+
+_QUIET = frozenset({BackendEventKind.ANSWERED})
+"""Events of every day, logged at level DEBUG."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 """Attributes every record has (or uvicorn's colours); what lies beside them was passed as ``extra``."""
@@ -34,6 +41,19 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
+
+
+def log_backend_event(event: BackendEvent) -> None:
+    """Log what happened to a model backend; counters take ``event``, ``backend`` and ``cause`` from the record."""
+    level = logging.DEBUG if event.kind in _QUIET else logging.WARNING
+    fields = {"event": event.kind.value, "backend": event.backend, "cause": event.cause, "duration_s": event.duration_s}
+    message = f"model backend {event.backend}: {event.kind.value.replace('_', ' ')}"
+    _LOG.log(
+        level,
+        "%s",
+        f"{message}: {event.detail}" if event.detail else message,
+        extra={name: value for name, value in fields.items() if value is not None},
+    )
 
 
 def _no_request() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -10,8 +11,10 @@ import numpy as np
 import onnxruntime as ort
 import tensorflow as tf
 
+from dfd.backends.onnx_runtime import OnnxRuntimeBackend
 from dfd.manifest import ModelManifest
 from dfd.registry.directory import MANIFEST_NAME
+from dfd.registry.parity import recorded
 from dfd.types import FloatArray
 from dfd_train.card import CARD_FOLDER, CARD_NAME
 
@@ -66,6 +69,16 @@ def write_manifest(folder: Path, manifest: ModelManifest) -> None:
     manifest.write(path)
     if ModelManifest.read(path) != manifest:
         raise ParityError(f"{path} does not read back as it was written")
+
+
+def with_parity(folder: Path, manifest: ModelManifest) -> ModelManifest:
+    """The manifest with what the ONNX file answers here, so that a registry can tell whether it answers so elsewhere.
+
+    Raises:
+        ModelCorrupt: ONNX Runtime cannot run it, or all its answers are alike.
+    """
+    backend = OnnxRuntimeBackend(folder / manifest.weights_file, manifest)
+    return replace(manifest, parity=recorded(backend, manifest.input))
 
 
 def _write_saved_model(model: keras.Model, folder: Path) -> None:

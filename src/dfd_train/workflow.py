@@ -29,7 +29,7 @@ from dfd_train.data_report import evenly
 from dfd_train.datasets import Clip, check_present, read_face_clips, read_whole_clips, require_both_classes
 from dfd_train.datasets.stills import read_stills
 from dfd_train.examination import Examination, examine, publish, sample_of
-from dfd_train.export import ONNX_NAME, export, file_hashes, write_manifest
+from dfd_train.export import ONNX_NAME, export, file_hashes, with_parity, write_manifest
 from dfd_train.forge import Forge, ForgeSettings, forge_clips
 from dfd_train.forged_store import ForgedStore
 from dfd_train.made_fakes import Extras, Faces
@@ -102,7 +102,7 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
     worst = export(model, plan.out, to_model_input(list(probes), recipe.contract))
 
     figures = {"unseen_family": unseen, "parity_max_logit_difference": worst}
-    manifest = _manifest(plan, recipe, judgement, figures, clips)
+    manifest = with_parity(plan.out, _manifest(plan, recipe, judgement, figures, clips))
     write_manifest(plan.out, manifest)
     task = Examination(
         clips=test,

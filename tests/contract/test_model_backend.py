@@ -1,7 +1,7 @@
 """What every adapter of `ModelBackend` must do, and what each does besides."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from tests.fakes import FakeBackend, make_manifest
+from tests.model_servers import MEANS
 from tests.onnx_models import BIAS, GAIN, save, write_mean_model
+from tests.remote_backends import Place, remote
+from tests.scripted_server import Script, Scripted, scripted_server
 
-from dfd.backends.onnx_runtime import PROBABILITY_FLOOR, OnnxRuntimeBackend
+from dfd.backends.answers import PROBABILITY_FLOOR
+from dfd.backends.fallback import FallbackBackend
+from dfd.backends.micro_batching import MicroBatcher
+from dfd.backends.onnx_runtime import OnnxRuntimeBackend
 from dfd.errors import BackendUnavailable, ModelCorrupt
 from dfd.manifest import Layout, ModelManifest, Output
 from dfd.ports import ModelBackend
@@ -44,7 +50,58 @@ def _onnx(manifest: ModelManifest, *, tail: str = "", column: bool = False) -> A
     return Adapter(manifest, build)
 
 
-ADAPTERS = {
+@dataclass(frozen=True)
+class Served:
+    """An adapter under test that needs a server; what that answers is the same.
+
+    Attributes:
+        manifest: of the model.
+        server: the fixture.
+        protocol: spoken with it.
+        name: of the model there.
+    """
+
+    manifest: ModelManifest
+    server: str
+    protocol: str
+    name: str | None = None
+
+    def build(self, place: Place) -> ModelBackend:
+        return remote(self.protocol, place, self.manifest, name=self.name)
+
+
+def _batched(folder: Path) -> ModelBackend:
+    return MicroBatcher(_onnx(CLASSIC).build(folder), MAX_BATCH)
+
+
+def _fallen_back(folder: Path) -> ModelBackend:
+    away = FakeBackend(error=BackendUnavailable("away"))
+    return FallbackBackend(away, _onnx(CLASSIC).build(folder), lambda _: None)
+
+
+SERVED = {
+    **{
+        f"{server}-{protocol}-{name}": Served(manifest, server, protocol, name)
+        for server, protocol in (
+            ("triton", "oip-http"),
+            ("triton", "oip-grpc"),
+            ("kserve", "tfserving-rest"),
+            ("kserve", "oip-http"),
+            ("kserve", "oip-grpc"),
+        )
+        for name, manifest in MEANS.items()
+    },
+    **{
+        f"kserve-{protocol}-plain": Served(CLASSIC, "kserve", protocol, "plain")
+        for protocol in ("tfserving-rest", "oip-http", "oip-grpc")
+    },
+    **{
+        f"scripted-{protocol}": Served(CLASSIC, "scripted", protocol)
+        for protocol in ("tfserving-rest", "tfserving-grpc", "oip-http", "oip-grpc")
+    },
+}
+
+ADAPTERS: dict[str, Adapter | Served] = {
     "fake": Adapter(CLASSIC, lambda _: FakeBackend(logit=lambda crop: GAIN * float(crop.mean()) + BIAS)),
     "onnx-logit": _onnx(CLASSIC),
     "onnx-column": _onnx(CLASSIC, column=True),
@@ -52,16 +109,27 @@ ADAPTERS = {
     "onnx-probability": _onnx(PROBABILITY, tail="Sigmoid", column=True),
     "onnx-pairs": _onnx(PAIRS),
     "onnx-pairs-channels-first": _onnx(PAIRS_CHANNELS_FIRST),
+    "batched": Adapter(CLASSIC, _batched),
+    "fallen-back": Adapter(CLASSIC, _fallen_back),
+    **SERVED,
 }
 
 
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[Scripted]:
+    with scripted_server(Script(CLASSIC)) as server:
+        yield server
+
+
 @pytest.fixture(params=ADAPTERS)
-def adapter(request: pytest.FixtureRequest) -> Adapter:
+def adapter(request: pytest.FixtureRequest) -> Adapter | Served:
     return ADAPTERS[request.param]
 
 
 @pytest.fixture
-def backend(adapter: Adapter, tmp_path: Path) -> ModelBackend:
+def backend(adapter: Adapter | Served, tmp_path: Path, request: pytest.FixtureRequest) -> ModelBackend:
+    if isinstance(adapter, Served):
+        return adapter.build(request.getfixturevalue(adapter.server))
     return adapter.build(tmp_path)
 
 
@@ -79,7 +147,7 @@ def expected(batch: FloatArray) -> FloatArray:
 
 
 @pytest.mark.parametrize("count", [0, 1, MAX_BATCH, 2 * MAX_BATCH + 1])
-def test_answers_one_float32_logit_for_each_crop(adapter: Adapter, backend: ModelBackend, count: int) -> None:
+def test_answers_one_float32_logit_for_each_crop(adapter: Adapter | Served, backend: ModelBackend, count: int) -> None:
     batch = crops(adapter.manifest, count)
     logits = backend.predict(batch)
     assert logits.shape == (count,)
@@ -87,25 +155,25 @@ def test_answers_one_float32_logit_for_each_crop(adapter: Adapter, backend: Mode
     np.testing.assert_allclose(logits, expected(batch) if count else [], atol=1e-4)
 
 
-def test_a_crop_scores_the_same_alone_and_in_company(adapter: Adapter, backend: ModelBackend) -> None:
+def test_a_crop_scores_the_same_alone_and_in_company(adapter: Adapter | Served, backend: ModelBackend) -> None:
     batch = crops(adapter.manifest, MAX_BATCH + 1)
     alone = np.concatenate([backend.predict(batch[index : index + 1]) for index in range(len(batch))])
     np.testing.assert_allclose(backend.predict(batch), alone, atol=1e-5)
 
 
-def test_the_same_batch_gets_the_same_answer(adapter: Adapter, backend: ModelBackend) -> None:
+def test_the_same_batch_gets_the_same_answer(adapter: Adapter | Served, backend: ModelBackend) -> None:
     batch = crops(adapter.manifest, 3)
     np.testing.assert_array_equal(backend.predict(batch), backend.predict(batch))
 
 
-def test_does_not_change_the_batch(adapter: Adapter, backend: ModelBackend) -> None:
+def test_does_not_change_the_batch(adapter: Adapter | Served, backend: ModelBackend) -> None:
     batch = crops(adapter.manifest, 3)
     before = batch.copy()
     backend.predict(batch)
     np.testing.assert_array_equal(batch, before)
 
 
-def test_threads_get_their_own_answers(adapter: Adapter, backend: ModelBackend) -> None:
+def test_threads_get_their_own_answers(adapter: Adapter | Served, backend: ModelBackend) -> None:
     barrier = threading.Barrier(4)
 
     def score(seed: int) -> None:
@@ -120,6 +188,22 @@ def test_threads_get_their_own_answers(adapter: Adapter, backend: ModelBackend) 
 
 def test_is_ready(backend: ModelBackend) -> None:
     assert backend.ready()
+    assert backend.state().answers
+    assert backend.state().name == backend.name
+
+
+def test_refuses_crops_that_the_manifest_does_not_promise(adapter: Adapter | Served, backend: ModelBackend) -> None:
+    if isinstance(backend, FakeBackend):
+        pytest.skip("a fake takes anything")
+    with pytest.raises(ValueError, match="the model takes"):
+        backend.predict(crops(adapter.manifest, 2)[:, 1:])
+
+
+def test_says_who_answered(adapter: Adapter | Served, backend: ModelBackend) -> None:
+    batch = crops(adapter.manifest, 3)
+    answer = backend.answer(batch)
+    np.testing.assert_array_equal(answer.logits, backend.predict(batch))
+    assert answer.backend == ("onnx" if isinstance(backend, FallbackBackend) else backend.name)
 
 
 # --- ONNX Runtime alone -------------------------------------------------------------------------------------------

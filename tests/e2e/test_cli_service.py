@@ -60,7 +60,7 @@ def test_doctor_says_what_is_missing(cli: Cli, tmp_path: Path) -> None:
     done = cli.run("doctor", MODELS_DIR=str(tmp_path), TF_SERVING_URL="http://127.0.0.1:9")
     assert (done.returncode, done.stderr) == (4, "")
     assert "it holds no models" in done.stdout
-    assert "http://127.0.0.1:9: does not answer" in done.stdout
+    assert "model server http://127.0.0.1:9 does not answer" in done.stdout
 
 
 def _free_port() -> int:

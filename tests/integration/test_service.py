@@ -13,10 +13,11 @@ from tests.fakes import FakeBackend, make_manifest
 from tests.live_service import SAMPLES, Live, clip, live, picture, until
 
 from dfd.api.problems import KINDS
-from dfd.api.services import Services, VideoAnalyzer
+from dfd.api.services import Services
 from dfd.bootstrap.service import build_services
 from dfd.pipeline import AnalysisOptions, Analyzer, Progress
 from dfd.report import Report
+from dfd.rollout.live import VideoAnalyzer
 from dfd.settings import load_settings
 
 
@@ -145,8 +146,9 @@ class HeldAnalyzer(VideoAnalyzer):
 
 
 def test_two_real_analyses_at_once_do_not_block_health(real_parts: Services, tmp_path: Path) -> None:
-    assert isinstance(real_parts.analyzer, Analyzer)
-    analyzer = HeldAnalyzer(real_parts.analyzer, threading.Event(), threading.Semaphore(0))
+    real = real_parts.model.current.analyzer
+    assert isinstance(real, Analyzer)
+    analyzer = HeldAnalyzer(real, threading.Event(), threading.Semaphore(0))
     _assert_health_answers(analyzer, analyzer.hold, analyzer.started, upload(clip()), tmp_path)
 
 

@@ -15,6 +15,7 @@ from dfd.api.auth import BearerAuth
 from dfd.api.health import FRESH_S, LATELY_S, ModelProbe
 from dfd.api.problems import KINDS
 from dfd.api.services import ServicePolicy
+from dfd.scoring import BackendState
 
 pytestmark = pytest.mark.anyio
 
@@ -181,6 +182,8 @@ async def test_health_names_the_model_and_what_tensorflow_serving_says() -> None
     body = response.json()
     assert body["ok"] is True
     assert body["tfserving"] == state
+    assert body["backend"]["name"] == "fake"
+    assert body["backend"]["ready"] is True
     assert body["version"] == "1"
     assert body["model"] == {"name": "deepfake", "version": "1", "weights_sha256": SHA256}
     assert body["service_version"] == dfd.__version__
@@ -193,6 +196,21 @@ async def test_a_model_that_does_not_answer_is_alive_and_not_ready() -> None:
     assert (health.status_code, health.json()["ok"], health.json()["tfserving"]) == (200, False, None)
     assert (alive.status_code, alive.json()) == (200, {"ok": True})
     assert_problem(ready, 503, "backend_unavailable")
+
+
+async def test_a_backend_that_says_nothing_is_told_apart_from_one_that_is_away() -> None:
+    silence = threading.Event()
+
+    class Silent(FakeBackend):
+        def state(self) -> BackendState:
+            silence.wait(PATIENCE_S)
+            return super().state()
+
+    try:
+        state = await ModelProbe(make_services(backend=Silent()), limit_s=0.01).state()
+    finally:
+        silence.set()
+    assert (state.name, state.ready, state.reason) == ("fake", False, "no answer within 0.01 s")
 
 
 async def test_a_probe_takes_silence_for_a_no() -> None:

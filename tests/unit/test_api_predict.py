@@ -63,7 +63,7 @@ async def test_the_answer_holds_every_promised_field(tmp_path: Path) -> None:
                 "median_face_side_px": 120.0,
             }
         ],
-        "model": {"name": "deepfake", "version": "1", "weights_sha256": SHA256},
+        "model": {"name": "deepfake", "version": "1", "weights_sha256": SHA256, "backends": ["onnx"]},
         "input_sha256": "c0" * 32,
     }
     assert analyzer.contents == [b"the video"]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from dfd.telemetry import configure_logging
+from dfd.scoring import BackendEvent, BackendEventKind
+from dfd.telemetry import configure_logging, log_backend_event
 
 LOGGER = logging.getLogger("dfd.test_telemetry")
 
@@ -83,3 +84,26 @@ def test_warnings_are_logged(stream: io.StringIO) -> None:
     (line,) = lines(stream)
     assert "old ways" in line["message"]
     assert line["level"] == "WARNING"
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "message"),
+    [
+        (
+            BackendEvent(BackendEventKind.FAILED, "oip", "slow", "no answer"),
+            "WARNING",
+            "model backend oip: failed: no answer",
+        ),
+        (BackendEvent(BackendEventKind.BREAKER_CLOSED, "oip"), "WARNING", "model backend oip: breaker closed"),
+        (BackendEvent(BackendEventKind.ANSWERED, "oip", duration_s=0.5), "DEBUG", "model backend oip: answered"),
+    ],
+)
+def test_events_of_a_model_backend_are_logged_with_their_cause(
+    stream: io.StringIO, event: BackendEvent, level: str, message: str
+) -> None:
+    configure_logging("DEBUG", stream=stream)
+    log_backend_event(event)
+    line = json.loads(stream.getvalue())
+    assert (line["level"], line["message"]) == (level, message)
+    assert (line["event"], line["backend"]) == (event.kind.value, "oip")
+    assert (line.get("cause"), line.get("duration_s")) == (event.cause, event.duration_s)

@@ -8,7 +8,11 @@ import pytest
 from tests.fakes import FakeBackend, FakeDetector, FakeVideoOpener, make_manifest
 from tests.onnx_models import SERVED, write_registry
 
-from dfd.backends.onnx_runtime import OnnxRuntimeBackend
+from dfd.backends.model_server import ModelServer, Target
+from dfd.backends.open_inference_grpc import OpenInferenceGrpc
+from dfd.backends.open_inference_http import OpenInferenceHttp
+from dfd.backends.tf_serving_grpc import TfServingGrpc
+from dfd.backends.tf_serving_rest import TfServingRest
 from dfd.bootstrap import (
     analysis_options,
     build_analyzer,
@@ -17,6 +21,7 @@ from dfd.bootstrap import (
     build_opener,
     build_parts,
 )
+from dfd.bootstrap.backends import build_server
 from dfd.bootstrap.service import build_services
 from dfd.cli.options import Detector
 from dfd.errors import ConfigurationError, ModelNotFound
@@ -53,7 +58,7 @@ def test_parts_that_are_not_given_are_built(tmp_path: Path) -> None:
     parts = build_parts(load_settings(models_dir=tmp_path, threads=1))
     assert isinstance(parts.opener, PyAvOpener)
     assert isinstance(parts.detector, BlazeFaceDetector)
-    assert isinstance(parts.backend, OnnxRuntimeBackend)
+    assert (parts.backend.name, parts.backend.ready()) == ("onnx", True)
     assert parts.threads == 1
     assert parts.manifest == manifest
 
@@ -140,6 +145,32 @@ def test_services_follow_the_settings(caplog: pytest.LogCaptureFixture) -> None:
     assert services.options == analysis_options(settings)
     logging.getLogger("test").warning("%r", services.policy)
     assert secret not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({"model_backend": "tfserving"}, TfServingRest),
+        ({"model_backend": "tfserving", "tf_serving_url": "https://models.example"}, TfServingRest),
+        ({"model_backend": "tfserving", "tf_serving_url": "grpc://models.example:8500"}, TfServingGrpc),
+        ({"model_backend": "oip", "oip_url": "http://models.example"}, OpenInferenceHttp),
+        ({"model_backend": "oip", "oip_url": "grpcs://models.example:443"}, OpenInferenceGrpc),
+    ],
+)
+def test_the_scheme_of_the_address_chooses_the_protocol(settings: dict[str, str], kind: type[ModelServer]) -> None:
+    server = build_server(load_settings(**settings), Target("deepfake", None, "2"))
+    assert isinstance(server, kind)
+    assert "models.example" in server.where or "localhost:8501" in server.where
+    server.close()
+
+
+def test_a_version_is_asked_for_by_its_number_only_where_it_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().version_to_ask is None
+    assert load_settings(model_version="1").version_to_ask == "1"
+    monkeypatch.setenv("MODEL_VERSION", "")
+    assert load_settings().version_to_ask is None
+    monkeypatch.setenv("MODEL_VERSION", "2")
+    assert load_settings().version_to_ask == "2"
 
 
 def test_services_without_auth_ask_for_no_token() -> None:

@@ -20,7 +20,7 @@ class AnalysisDesk:
 
     def __init__(self, services: Services) -> None:
         """Set up as many places as `services.policy` allows."""
-        self._analyzer = services.analyzer
+        self._model = services.model
         self._retry_after_s = services.policy.retry_after_s
         self._threads = CapacityLimiter(services.policy.max_concurrency)
         self._admitted = 0
@@ -70,7 +70,7 @@ class AnalysisDesk:
                 raise ClientDisconnect
 
         def run() -> Report:
-            return self._analyzer.analyze(path, options, stop_if_left)
+            return self._model.analyze(path, options, stop_if_left)
 
         with CancelScope() as waiting:
             watcher = asyncio.create_task(_when_left(request, left, waiting.cancel))

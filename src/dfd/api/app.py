@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import numpy as np
 from anyio import to_thread
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -23,7 +22,7 @@ from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErro
 from dfd.api.routes import predictions, probes
 from dfd.api.schemas import Problem
 from dfd.api.services import Services
-from dfd.api.stopping import told_to_stop
+from dfd.api.stopping import told_to_reload, told_to_stop
 from dfd.errors import BackendUnavailable
 
 _LOG = logging.getLogger(__name__)
@@ -105,7 +104,7 @@ def _add_middleware(app: FastAPI, cors_origins: tuple[str, ...]) -> None:
 
 @asynccontextmanager
 async def _at_work(app: FastAPI) -> AsyncIterator[None]:
-    """Work on jobs for as long as the application runs.
+    """Work on jobs, and follow the model's alias, for as long as the application runs.
 
     One blank crop is scored before the first request, so that it does not pay for the model's first run.
     """
@@ -115,17 +114,21 @@ async def _at_work(app: FastAPI) -> AsyncIterator[None]:
     except BackendUnavailable as error:
         _LOG.warning("the model does not answer yet: %s", error)
     stop_streams = app.state.jobs.streams.stop
+    follower = services.follower
     if services.crew is not None:
         services.crew.start()
+    if follower is not None:
+        follower.start()
     try:
-        with told_to_stop(stop_streams):
+        with told_to_stop(stop_streams), told_to_reload(None if follower is None else follower.nudge):
             yield
     finally:
         stop_streams()
+        if follower is not None:
+            await to_thread.run_sync(follower.stop)
         if services.crew is not None:
             await to_thread.run_sync(services.crew.stop)
 
 
 def _score_blank(services: Services) -> None:
-    contract = services.manifest.input
-    services.backend.predict(np.full((1, *contract.tensor_shape), contract.value_min, np.float32))
+    services.model.current.score_blank()

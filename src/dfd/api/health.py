@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 from anyio import CapacityLimiter, move_on_after, to_thread
 
 from dfd.api.services import Services
+from dfd.scoring import BackendState
 
 PROBE_LIMIT_S: Final = 5
 """How long a probe waits for the model; orchestrators give up soon after."""
@@ -36,16 +37,31 @@ class ModelProbe:
     ) -> None:
         """Ask `services`, and wait at most `limit_s` for each answer; `clock` gives seconds since any moment."""
         threads = CapacityLimiter(_PROBE_THREADS)
-        self._ready = _Question(services.backend.ready, threads, limit_s, clock)
+        self._model = services.model
+        self._limit_s = limit_s
+        self._ready = _Question(self._ask_ready, threads, limit_s, clock)
+        self._state = _Question(self._ask_state, threads, limit_s, clock)
         self._tf_serving = _Question(services.tf_serving, threads, limit_s, clock)
 
     async def ready(self, oldest_s: float = FRESH_S) -> bool:
         """Whether the model would answer now, as was found at most so many seconds ago."""
         return await self._ready.answer(oldest_s) or False
 
+    async def state(self, oldest_s: float = FRESH_S) -> BackendState:
+        """How the model's backend is, likewise."""
+        name = self._model.current.backend.name
+        silent = BackendState(name, ready=False, reason=f"no answer within {self._limit_s} s")
+        return await self._state.answer(oldest_s) or silent
+
     async def tf_serving(self, oldest_s: float = FRESH_S) -> object | None:
         """What TensorFlow Serving says of the model, likewise; None where it is not in use or silent."""
         return await self._tf_serving.answer(oldest_s)
+
+    def _ask_ready(self) -> bool:
+        return self._model.current.backend.ready()
+
+    def _ask_state(self) -> BackendState:
+        return self._model.current.backend.state()
 
 
 class _Question(Generic[Answer]):

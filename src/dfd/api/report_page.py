@@ -165,6 +165,7 @@ def _facts(report: Data) -> str:
         ["SHA-256 of the file", report["input_sha256"]],
         ["model", f"{model['name']} {model['version']}"],
         ["SHA-256 of its weights", model["weights_sha256"]],
+        ["scored by", ", ".join(model.get("backends", ())) or "nothing"],  # reports before schema 1.2 do not say
     ]
     return _table(("fact", "value"), rows)
 

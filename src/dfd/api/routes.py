@@ -1,7 +1,7 @@
 """The routes: ``POST /predict``, and what tells whether the service lives, is ready and is well."""
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from dfd.api.forms import described
 from dfd.api.health import LATELY_S, ModelProbe
 from dfd.api.limits import within_limits
 from dfd.api.problems import documented
-from dfd.api.schemas import Alive, Health, Model, Prediction
+from dfd.api.schemas import Alive, Backend, Following, Health, Model, Prediction
 from dfd.api.services import Services
 from dfd.api.uploads import received_file
 from dfd.errors import BackendUnavailable, InputError
@@ -123,7 +123,7 @@ def chosen(services: Services, fps: float | None, operating_point: str | None) -
     options = services.options if fps is None else replace(services.options, fps=fps)
     if operating_point is None:
         return options
-    services.manifest.decision.in_force(None, operating_point)
+    services.model.current.manifest.decision.in_force(None, operating_point)
     return replace(options, threshold=None, operating_point=operating_point)
 
 
@@ -142,12 +142,16 @@ async def health(
     probe: Annotated[ModelProbe, Depends(probe_of)],
 ) -> Health:
     """Say which model answers and whether it does; the status is 200 either way, `ok` tells, seconds old at most."""
-    manifest = services.manifest
+    manifest = services.model.current.manifest
+    follower = services.follower
+    state = await probe.state(LATELY_S)
     return Health(
-        ok=await probe.ready(LATELY_S),
+        ok=state.answers,
+        backend=Backend.model_validate(asdict(state)),
         tfserving=await probe.tf_serving(LATELY_S),
         version=manifest.version,
         model=Model(name=manifest.name, version=manifest.version, weights_sha256=manifest.weights_sha256),
+        following=None if follower is None else Following.model_validate(asdict(follower.state)),
         service_version=dfd.__version__,
         running=desk.running,
         admitted=desk.admitted,

@@ -60,6 +60,55 @@ class Model(Answer):
     weights_sha256: Annotated[str, Field(description="Hash of the weights, hexadecimal.", examples=["5e" * 32])]
 
 
+class AnsweringModel(Model):
+    """Which model answered, and where it ran."""
+
+    backends: Annotated[
+        list[str],
+        Field(description="Backends that scored the faces: `onnx`, `tfserving`, `oip`.", examples=[["onnx"]]),
+    ]
+
+
+class Backend(Answer):
+    """What scores faces."""
+
+    name: Annotated[str, Field(description="`onnx`, `tfserving` or `oip`.", examples=["oip"])]
+    ready: Annotated[bool, Field(description="Whether it would answer itself; a fall-back does not count.")]
+    server: Annotated[
+        Any,
+        Field(
+            description="What its server says of the model, as it says it; null where there is none, or no answer.",
+            examples=[{"name": "deepfake", "ready": True}],
+        ),
+    ] = None
+    reason: Annotated[str | None, Field(description="Why it is not ready; null where it is.")] = None
+    breaker: Annotated[
+        str | None,
+        Field(
+            description="`open` while the server is left alone after failures, `half_open` when it is to be tried, "
+            "else `closed`; null where there is no server."
+        ),
+    ] = None
+    fallback: Annotated[
+        str | None, Field(description="Backend that answers in its place; null where none may or can.")
+    ] = None
+
+
+class Following(Answer):
+    """An alias that the service follows from version to version."""
+
+    alias: Annotated[str, Field(description="`champion` or `challenger`.", examples=["champion"])]
+    wanted: Annotated[str | None, Field(description="Version it names; null where that is not known.", examples=["3"])]
+    error: Annotated[
+        str | None,
+        Field(
+            description="Code of what keeps that version from answering, so that the one before goes on; null where "
+            "nothing does.",
+            examples=["model_corrupt"],
+        ),
+    ] = None
+
+
 class Prediction(Answer):
     """The verdict on one video."""
 
@@ -93,19 +142,23 @@ class Prediction(Answer):
         ),
     ]
     tracks: Annotated[list[Track], Field(description="Every face followed, most suspicious first.")]
-    model: Model
+    model: AnsweringModel
     input_sha256: Annotated[str, Field(description="Hash of the uploaded file, hexadecimal.", examples=["c0" * 32])]
 
 
 class Health(Answer):
     """What the service says of itself."""
 
-    ok: Annotated[bool, Field(description="Whether the model answers.")]
+    ok: Annotated[bool, Field(description="Whether the model answers, if only by a fall-back.")]
+    backend: Backend
     tfserving: Annotated[
-        Any, Field(description="What TensorFlow Serving says of the model; null where it is not in use.")
+        Any, Field(description="What TensorFlow Serving says of the model; null where it does not answer.")
     ] = None
     version: Annotated[str, Field(description="Version of the model.", examples=["1"])]
     model: Model
+    following: Annotated[
+        Following | None, Field(description="The alias that `MODEL_VERSION` names; null where it names a version.")
+    ] = None
     service_version: Annotated[str, Field(description="Version of DFD.", examples=["0.1.0"])]
     running: Annotated[int, Field(description="Analyses running now.", examples=[1], ge=0)]
     admitted: Annotated[int, Field(description="Uploads being received, waiting or analysed.", examples=[2], ge=0)]

@@ -3,31 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from dfd.api.limits import RequestLimits
 from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
 from dfd.jobs.desk import JobDesk
-from dfd.manifest import ModelManifest
-from dfd.pipeline import AnalysisOptions, Progress
-from dfd.ports import ModelBackend
-from dfd.report import Report
-
-
-class VideoAnalyzer(Protocol):
-    """The part of `dfd.pipeline.Analyzer` that the HTTP interface needs. Safe to call from several threads."""
-
-    def analyze(
-        self, path: Path, options: AnalysisOptions, progress: Callable[[Progress], None] | None = None
-    ) -> Report:
-        """Analyse one file; an exception raised by `progress` ends the analysis and is passed on.
-
-        Raises:
-            InputError: the file cannot be analysed.
-            BackendUnavailable: the model does not answer.
-        """
-        ...
+from dfd.pipeline import AnalysisOptions
+from dfd.rollout.follower import AliasFollower
+from dfd.rollout.live import LiveModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +58,8 @@ class Services:
     """Everything the HTTP interface works with.
 
     Attributes:
-        analyzer: analyses one file.
+        model: the one that answers now; warmed up at start, and asked whether it answers.
         options: defaults of an analysis; a request may change the sampling rate.
-        backend: asked whether the model answers, and warmed up at start.
-        manifest: the model that answers.
         policy: limits and access.
         tf_serving: what TensorFlow Serving says of the model, or None where another backend is in use or it does
             not answer. May block; must not raise.
@@ -86,15 +67,15 @@ class Services:
         callbacks: tells what callers were told of the end of jobs.
         crew: works on jobs for as long as the application runs; None leaves that to others.
         limits: how often each caller may ask; None as often as he likes.
+        follower: keeps `model` up to date for as long as the application runs; None where its version is fixed.
     """
 
-    analyzer: VideoAnalyzer
+    model: LiveModel
     options: AnalysisOptions
-    backend: ModelBackend
-    manifest: ModelManifest
     policy: ServicePolicy
     tf_serving: Callable[[], object | None]
     jobs: JobDesk
     callbacks: CallbackDesk
     crew: Crew | None = None
     limits: RequestLimits | None = None
+    follower: AliasFollower | None = None

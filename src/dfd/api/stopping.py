@@ -1,4 +1,4 @@
-"""Hearing that the server is to stop before it begins to wait.
+"""Hearing that the server is to stop before it begins to wait, and that it is to look for another model.
 
 A server that is told to stop first waits for the answers under way, and only then ends the application. Streams have no
 end of their own, so both would wait for each other.
@@ -37,3 +37,16 @@ def told_to_stop(act: Callable[[], None]) -> Iterator[None]:
         for number in wrapped:
             if signal.getsignal(number) is heard:
                 signal.signal(number, servers[number])
+
+
+@contextmanager
+def told_to_reload(act: Callable[[], None] | None) -> Iterator[None]:
+    """Call `act` at SIGHUP, which ends the process where there is nothing to be done (None), as ever."""
+    if act is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, lambda _number, _frame: act())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

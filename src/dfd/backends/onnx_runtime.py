@@ -4,6 +4,7 @@ All policy for sessions and threads is here, with its reason.
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,14 +13,11 @@ import numpy.typing as npt
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from dfd.backends.answers import as_logits, check_batch, label, one_number_each
 from dfd.errors import BackendUnavailable, DfdError, ModelCorrupt
-from dfd.manifest import ModelManifest, Output
+from dfd.manifest import ModelManifest
 from dfd.ports import ModelBackend
 from dfd.types import FloatArray
-
-PROBABILITY_FLOOR: Final = 1e-7
-"""Probabilities are clipped to [floor, 1 - floor] before the logit, as Keras does in its cross-entropy: the next
-float32 below 1 is 6e-8 away, so a smaller floor could not be told from certainty."""
 
 _RUNTIME_ERRORS: Final = (
     ort_errors.EPFail,
@@ -32,6 +30,21 @@ _RUNTIME_ERRORS: Final = (
     ort_errors.RuntimeException,
 )
 """ONNX Runtime's exceptions; they share no base of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """What a model calls its input and output, for configurations of model servers.
+
+    Attributes:
+        input_name: of the one input.
+        output_name: of the output that is read.
+        output_is_column: whether it is ``(N, 1)`` rather than ``(N,)``.
+    """
+
+    input_name: str
+    output_name: str
+    output_is_column: bool
 
 
 class OnnxRuntimeBackend(ModelBackend):
@@ -60,6 +73,17 @@ class OnnxRuntimeBackend(ModelBackend):
             raise ModelCorrupt(f"ONNX Runtime cannot load {weights}: {_first_line(error)}") from error
         self._input_name = _checked_input(self._session, self._crop_shape, weights)
 
+    @property
+    def name(self) -> str:
+        """``onnx``."""
+        return "onnx"
+
+    @property
+    def tensors(self) -> Tensors:
+        """What the model calls its input and output."""
+        output = self._session.get_outputs()[0]
+        return Tensors(self._input_name, str(output.name), len(output.shape) > 1)
+
     def predict(self, batch: FloatArray) -> npt.NDArray[np.float32]:
         """Score a batch, in pieces of at most the manifest's ``max_batch``; see `ModelBackend.predict`.
 
@@ -67,15 +91,11 @@ class OnnxRuntimeBackend(ModelBackend):
             ValueError: `batch` is not what the manifest says, which is the caller's mistake.
             BackendUnavailable: the model fails, or answers the wrong shape or non-finite numbers.
         """
-        if batch.shape[1:] != self._crop_shape or batch.dtype != np.float32:
-            expected = ", ".join(map(str, self._crop_shape))
-            raise ValueError(f"the model takes (N, {expected}) float32, got {batch.shape} {batch.dtype}")
+        check_batch(batch, self._manifest)
         step = self._manifest.max_batch
         pieces = [self._run(batch[start : start + step]) for start in range(0, len(batch), step)]
         outputs = np.concatenate(pieces) if pieces else np.empty(0, np.float32)
-        if self._manifest.output is Output.FAKE_PROBABILITY:
-            return _logits(outputs)
-        return outputs
+        return as_logits(outputs, self._manifest.output)
 
     def ready(self) -> bool:
         """Whether a blank crop gets an answer."""
@@ -89,18 +109,8 @@ class OnnxRuntimeBackend(ModelBackend):
         try:
             answer = np.asarray(self._session.run(None, {self._input_name: piece})[0])
         except _RUNTIME_ERRORS as error:
-            raise BackendUnavailable(f"{self._label} failed: {_first_line(error)}") from error
-        if answer.shape not in ((len(piece),), (len(piece), 1)):
-            raise BackendUnavailable(
-                f"{self._label} answered the shape {answer.shape} for {len(piece)} crops instead of one number each"
-            )
-        if not np.isfinite(answer).all():
-            raise BackendUnavailable(f"{self._label} answered numbers that are not finite")
-        return answer.reshape(-1).astype(np.float32, copy=False)
-
-    @property
-    def _label(self) -> str:
-        return f"model {self._manifest.name}/{self._manifest.version}"
+            raise BackendUnavailable(f"{label(self._manifest)} failed: {_first_line(error)}") from error
+        return one_number_each(answer, len(piece), label(self._manifest))
 
 
 def _usable_cpus() -> int:
@@ -141,18 +151,6 @@ def _checked_input(session: ort.InferenceSession, crop_shape: tuple[int, int, in
             "size_px, layout or frames of its input is wrong"
         )
     return str(inputs[0].name)
-
-
-def _logits(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Natural logits of `probabilities`, both ``(N,) float32``.
-
-    Raises:
-        BackendUnavailable: a number is no probability.
-    """
-    if ((probabilities < 0) | (probabilities > 1)).any():
-        raise BackendUnavailable("the model answered numbers outside [0, 1] where its manifest promises probabilities")
-    clipped = np.clip(probabilities.astype(np.float64), PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
-    return np.log(clipped / (1 - clipped)).astype(np.float32)
 
 
 def _first_line(error: Exception) -> str:

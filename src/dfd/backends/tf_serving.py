@@ -1,40 +1,77 @@
-"""Asking TensorFlow Serving, or a server that speaks its REST protocol, whether it has the model."""
+"""What TensorFlow Serving's REST and gRPC interfaces have in common: versions, and signatures of models."""
 
-import http.client
-import json
-from typing import Any, Final
-from urllib.parse import quote, urlsplit
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-_MAX_ANSWER_BYTES: Final = 1 << 16
+from dfd.backends.model_server import Fault, ServedModel, ServerFault, Target, sole
+
+SIGNATURE: Final = "serving_default"
+"""Signature that is asked for where none is named."""
+
+TOO_MANY: Final = re.compile(r"larger than maximum.*batch size", re.IGNORECASE)
+"""Its words for a batch over ``max_batch_size`` of its batching parameters, which no answer tells beforehand."""
+
+AVAILABLE: Final = "AVAILABLE"
+"""State of a version that answers."""
 
 
-def model_status(base_url: str, name: str, timeout_s: float) -> dict[str, Any] | None:
-    """What the server says of a model: ``GET <base_url>/v1/models/<name>``.
-
-    TensorFlow Serving answers ``{"model_version_status": [...]}``, KServe ``{"name": ..., "ready": ...}``; both are
-    passed on as they are. The connection is made directly, never through a proxy of the environment.
+def version_to_ask(states: Mapping[str, str], target: Target, where: str) -> str | None:
+    """Version to name in requests; None leaves the choice to the server, which takes the newest that is available.
 
     Args:
-        base_url: ``http`` or ``https`` address of the server.
-        name: model name.
-        timeout_s: longest wait for the connection, and again for the answer.
+        states: state by version, as the server tells them.
+        target: what is wanted.
+        where: the server in words.
 
-    Returns:
-        the server's JSON object; None when it does not answer or does not know the model.
+    Raises:
+        ServerFault: the version asked for is not available, or another than the manifest's would answer.
     """
-    parts = urlsplit(base_url)
-    secure = parts.scheme == "https"
-    connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    try:
-        connection = connect(parts.hostname or "", parts.port, timeout=timeout_s)
-    except (http.client.InvalidURL, ValueError):  # a port that is no number
-        return None
-    try:
-        connection.request("GET", f"{parts.path.rstrip('/')}/v1/models/{quote(name)}")
-        response = connection.getresponse()
-        answer = json.loads(response.read(_MAX_ANSWER_BYTES))
-    except (OSError, http.client.HTTPException, ValueError):  # refused, not HTTP, not JSON
-        return None
-    finally:
-        connection.close()
-    return answer if response.status == http.client.OK and isinstance(answer, dict) else None
+    available = [version for version, state in states.items() if state == AVAILABLE]
+    if target.version is not None:
+        if target.version not in available:
+            raise _not_there(states, target, where)
+        return target.version
+    if not available:
+        raise _not_there(states, target, where)
+    target.refuse_other(max(available, key=int), where)
+    return None
+
+
+def _not_there(states: Mapping[str, str], target: Target, where: str) -> ServerFault:
+    """No such version now; one that is being loaded may be there in a moment."""
+    told = ", ".join(f"{version} ({state})" for version, state in states.items()) or "no version"
+    wanted = f"version {target.version}" if target.version is not None else "any version"
+    coming = {"START", "LOADING"} & {state for version, state in states.items() if target.version in (None, version)}
+    return ServerFault(
+        Fault.AWAY if coming else Fault.UNKNOWN_MODEL,
+        f"{where} knows model {target.name}, but does not have {wanted} of it available; it has {told}",
+        again=bool(coming),
+    )
+
+
+def served_model(
+    version: str | None,
+    inputs: Mapping[str, Sequence[int] | None],
+    outputs: Sequence[str],
+    where: str,
+) -> ServedModel:
+    """What the signature of a model says.
+
+    Args:
+        version: to name in requests.
+        inputs: shape by name, -1 for a free axis; None where the rank is not known.
+        outputs: names.
+        where: the server in words.
+
+    Raises:
+        ServerFault: the model has not one input and one output.
+    """
+    name = sole(list(inputs), "input", where)
+    shape = inputs[name]
+    return ServedModel(
+        path_version=version,
+        input_name=name,
+        output_name=sole(list(outputs), "output", where),
+        input_shape=None if shape is None else tuple(shape),
+    )

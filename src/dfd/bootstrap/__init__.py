@@ -6,22 +6,18 @@ so that a command that only analyses loads neither a database nor a web framewor
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
 
-from dfd.backends.onnx_runtime import OnnxRuntimeBackend
+from dfd.bootstrap.backends import build_backend
+from dfd.bootstrap.registry import build_registry
 from dfd.errors import ConfigurationError, InvalidParameter
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.faces.haar import HaarDetector
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener
-from dfd.registry.directory import DirectoryRegistry
 from dfd.settings import Settings
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
-
-STATUS_TIMEOUT_S: Final = 2.0
-"""Longest wait for a model server's status: health checks must be quick, whatever REQUEST_TIMEOUT says."""
 
 Model = tuple[ModelBackend, ModelManifest]
 """A loaded model, and what it says of itself."""
@@ -56,14 +52,18 @@ def build_detector(name: str, threads: int) -> FaceDetector:
 
 
 def build_model(settings: Settings) -> Model:
-    """The model that the settings name, checked and loaded.
+    """The model that the settings name, checked, and what scores crops with it.
 
     Raises:
-        ModelNotFound: there is none.
+        ModelNotFound: there is none, or the alias names none.
         ModelCorrupt: its files are not what its manifest says, or cannot be run.
+        ConfigurationError: the backend needs a package that is not installed.
+        RegistryUnavailable: the registry cannot be read.
     """
-    model = DirectoryRegistry(settings.models_dir).load(settings.model_name, settings.model_version)
-    return OnnxRuntimeBackend(model.weights_path, model.manifest, settings.cpu_threads), model.manifest
+    registry = build_registry(settings)
+    version = registry.resolve(settings.model_name, settings.model_version)
+    model = registry.load(settings.model_name, version)
+    return build_backend(settings.with_version(version), model), model.manifest
 
 
 def build_parts(
@@ -76,8 +76,9 @@ def build_parts(
     """Load every part that is not given, side by side: hashing and optimising a model leave other threads free.
 
     Raises:
-        ConfigurationError: the detector cannot work here, or the model has no operating point of the name asked for.
-        ModelNotFound, ModelCorrupt: see `build_model`.
+        ConfigurationError: the detector or the backend cannot work here, or the model has no operating point of the
+            name asked for.
+        ModelNotFound, ModelCorrupt, RegistryUnavailable: see `build_model`.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
         loading = pool.submit(lambda: detector or build_detector(settings.face_detector, settings.cpu_threads))

@@ -5,9 +5,12 @@ from functools import partial
 
 from dfd.api.limits import RequestLimits
 from dfd.api.services import ServicePolicy, Services
-from dfd.backends.tf_serving import model_status
-from dfd.bootstrap import STATUS_TIMEOUT_S, Model, analysis_options, build_parts
+from dfd.backends.model_server import ModelServer, ServerFault
+from dfd.backends.remote import STATUS_TIMEOUT_S
+from dfd.bootstrap import Model, analysis_options
+from dfd.bootstrap.backends import tf_serving as tf_serving_of
 from dfd.bootstrap.jobs import build_job_parts
+from dfd.bootstrap.live import build_live
 from dfd.ports import FaceDetector, UsageMeter, VideoOpener
 from dfd.settings import Settings
 
@@ -21,15 +24,14 @@ def build_services(
     tf_serving: Callable[[], object | None] | None = None,
 ) -> Services:
     """What the HTTP interface is given; raises as `dfd.bootstrap.build_parts` and `build_job_parts` do."""
-    parts = build_parts(settings.shared_by(max(1, settings.job_workers)), opener=opener, detector=detector, model=model)
-    analyzer = parts.analyzer()
+    shared = settings.shared_by(max(1, settings.job_workers))
+    live, follower = build_live(shared, opener=opener, detector=detector, model=model)
     job_parts = build_job_parts(settings)
-    timeout_s = min(settings.request_timeout, STATUS_TIMEOUT_S)
+    desk = job_parts.desk(live.current.manifest)
+    live.when_switched(lambda loaded: desk.answers_now(loaded.identity))
     return Services(
-        analyzer=analyzer,
+        model=live,
         options=analysis_options(settings),
-        backend=parts.backend,
-        manifest=parts.manifest,
         policy=ServicePolicy(
             max_upload_bytes=settings.max_upload_mb * 1024 * 1024,
             max_concurrency=settings.max_concurrency,
@@ -37,12 +39,21 @@ def build_services(
             cors_origins=settings.cors_origins,
             presigned_expiry_s=settings.presigned_expiry_s if settings.presigned_downloads else None,
         ),
-        tf_serving=tf_serving or partial(model_status, settings.tf_serving_url, settings.model_name, timeout_s),
-        jobs=job_parts.desk(parts.manifest),
+        tf_serving=tf_serving or partial(_said_by, tf_serving_of(settings)),
+        jobs=desk,
         callbacks=job_parts.callbacks(),
-        crew=job_parts.crew(analyzer.analyze, settings.job_workers),
+        crew=job_parts.crew(live.analyze, settings.job_workers),
         limits=_limits(settings, job_parts.meter),
+        follower=follower,
     )
+
+
+def _said_by(server: ModelServer) -> object | None:
+    """What a server says of the model; None where it does not answer, or does not have it."""
+    try:
+        return server.status(STATUS_TIMEOUT_S)
+    except ServerFault:
+        return None
 
 
 def _limits(settings: Settings, meter: UsageMeter | None) -> RequestLimits | None:

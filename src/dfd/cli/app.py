@@ -10,7 +10,7 @@ import typer
 
 from dfd import __version__
 from dfd.cli.exits import guarded
-from dfd.cli.options import FaceDetector, Fps, MaxFrames, Model, Point, Threshold, name_and_version
+from dfd.cli.options import Backend, FaceDetector, Fps, MaxFrames, Model, Point, Threshold, name_and_version
 from dfd.errors import ConfigurationError
 
 EXIT_CODES_HELP = """\b
@@ -103,6 +103,7 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
     threshold: Threshold = None,
     operating_point: Point = None,
     model: Model = None,
+    backend: Backend = None,
     detector: FaceDetector = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Write one JSON object a line and nothing else.")] = False,
     fail_on: Annotated[
@@ -122,6 +123,7 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
             max_frames=max_frames,
             threshold=threshold,
             operating_point=operating_point,
+            backend=backend,
             detector=detector,
             model_name=name,
             model_version=version,

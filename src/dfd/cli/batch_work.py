@@ -176,9 +176,9 @@ class _Spread:
             return _failed(item, Unavailable.code, str(error))
         return _ended_otherwise(item, job)
 
-    def _check_model(self, model: dict[str, str]) -> None:
+    def _check_model(self, model: dict[str, Any]) -> None:
         mine = self._manifest
-        if model != {"name": mine.name, "version": mine.version, "weights_sha256": mine.weights_sha256}:
+        if any(model[name] != getattr(mine, name) for name in ("name", "version", "weights_sha256")):
             raise ConfigurationError(
                 f"a worker answers with the model {model['name']}/{model['version']}, and this batch asks for "
                 f"{mine.name}/{mine.version}; start the workers with the same files, MODEL_NAME and MODEL_VERSION"

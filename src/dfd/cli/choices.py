@@ -1,7 +1,7 @@
 """From the options of a command to settings."""
 
+from dfd.bootstrap.registry import build_registry
 from dfd.errors import ModelNotFound
-from dfd.registry.directory import DirectoryRegistry
 from dfd.settings import Settings, load_settings
 
 
@@ -13,6 +13,7 @@ def chosen_settings(  # noqa: PLR0913 - one for each option, all by name
     max_frames: int | None = None,
     threshold: float | None = None,
     operating_point: str | None = None,
+    backend: str | None = None,
     detector: str | None = None,
     threads: int | None = None,
 ) -> Settings:
@@ -25,6 +26,7 @@ def chosen_settings(  # noqa: PLR0913 - one for each option, all by name
         max_frames: see `Settings.max_frames`.
         threshold: see `Settings.threshold`.
         operating_point: see `Settings.operating_point`; without a threshold beside it, it wins over the settings' own.
+        backend: see `Settings.model_backend`.
         detector: see `Settings.face_detector`.
         threads: see `Settings.threads`.
 
@@ -37,6 +39,7 @@ def chosen_settings(  # noqa: PLR0913 - one for each option, all by name
         max_frames=max_frames,
         threshold=threshold,
         operating_point=operating_point,
+        model_backend=backend,
         face_detector=detector,
         model_name=model_name,
         model_version=model_version,
@@ -46,7 +49,7 @@ def chosen_settings(  # noqa: PLR0913 - one for each option, all by name
         settings = settings.model_copy(update={"threshold": None})
     if model_name is None or model_version is not None:
         return settings
-    versions = DirectoryRegistry(settings.models_dir).versions(model_name)
+    versions = build_registry(settings).versions(model_name)
     if not versions:
         raise ModelNotFound(f"there is no model {model_name} in {settings.models_dir}")
     return settings.model_copy(update={"model_version": versions[-1]})

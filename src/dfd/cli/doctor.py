@@ -18,11 +18,13 @@ from rich.console import Console
 from rich.table import Table
 
 from dfd import __version__
-from dfd.backends.tf_serving import model_status
-from dfd.bootstrap import STATUS_TIMEOUT_S, build_detector, build_model
+from dfd.backends.model_server import ModelServer, ServerFault
+from dfd.backends.remote import STATUS_TIMEOUT_S
+from dfd.bootstrap import build_detector, build_model
+from dfd.bootstrap.backends import oip, tf_serving
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.output import PIPED_WIDTH
-from dfd.errors import DfdError
+from dfd.errors import ConfigurationError, DfdError
 from dfd.preprocessing import to_model_input
 from dfd.processors import available_cpus
 from dfd.settings import Settings, load_settings
@@ -35,12 +37,14 @@ PACKAGES = (
     "obstore",
     "onnxruntime",
     "opencv-python-headless",
+    "orjson",
     "pydantic",
     "pydantic-settings",
     "python-multipart",
     "rich",
     "sqlalchemy",
     "typer",
+    "urllib3",
     "uvicorn",
 )
 
@@ -62,7 +66,11 @@ def doctor(as_json: bool) -> ExitCode:
 def examine(settings: Settings) -> Findings:
     """Look at everything an analysis needs; ``ok`` says whether the model answers and its face detector loads."""
     model = _attempt(partial(_model, settings))
-    embedded = {key: model[key] for key in ("ok", "code", "message") if key in model}
+    if model["ok"]:
+        settings = settings.with_version(model["version"])
+    embedded = model
+    if settings.model_backend != "onnx":
+        embedded = _attempt(partial(_model, settings.model_copy(update={"model_backend": "onnx"})))
     detectors = {name: _attempt(partial(_detector, name)) for name in _detector_names()}
     return {
         "ok": model["ok"] and detectors[settings.face_detector]["ok"],
@@ -75,7 +83,7 @@ def examine(settings: Settings) -> Findings:
         "temporary_folder": _temporary_folder(),
         "models_dir": str(settings.models_dir),
         "model": {"name": settings.model_name, "version": settings.model_version, **model},
-        "backends": {"onnx_runtime": embedded, "tf_serving": _tf_serving(settings)},
+        "backends": {"onnx_runtime": _verdict(embedded), **_servers(settings)},
         "detectors": detectors,
     }
 
@@ -87,15 +95,23 @@ def _attempt(part: Callable[[], Findings]) -> Findings:
         return {"ok": False, "code": error.code, "message": str(error)}
 
 
+def _verdict(part: Findings) -> Findings:
+    """Whether it is well, and why not."""
+    return {key: part[key] for key in ("ok", "code", "message") if key in part}
+
+
 def _model(settings: Settings) -> Findings:
-    """Load the model, which checks its hashes, and let it score a blank crop."""
+    """Load the model, which checks its hashes, and let its backend score a blank crop."""
     backend, manifest = build_model(settings)
     started = time.perf_counter()
     side = manifest.input.size_px
-    backend.predict(to_model_input([np.zeros((side, side, 3 * manifest.input.frames), np.uint8)], manifest.input))
+    blank = np.zeros((side, side, 3 * manifest.input.frames), np.uint8)
+    answer = backend.answer(to_model_input([blank], manifest.input))
     return {
+        "version": manifest.version,
         "weights_sha256": manifest.weights_sha256,
         "architecture": manifest.architecture,
+        "backend": answer.backend,
         "first_answer_ms": round((time.perf_counter() - started) * 1000, 1),
     }
 
@@ -110,14 +126,24 @@ def _detector(name: str) -> Findings:
     return {}
 
 
-def _tf_serving(settings: Settings) -> Findings:
-    parts = urlsplit(settings.tf_serving_url)
+def _servers(settings: Settings) -> dict[str, Findings]:
+    """What the model servers say whose addresses are known."""
+    found = {"tf_serving": _server(lambda: tf_serving(settings), settings.tf_serving_url)}
+    if settings.oip_url is not None:
+        found["oip"] = _server(lambda: oip(settings), settings.oip_url)
+    return found
+
+
+def _server(build: Callable[[], ModelServer], url: str) -> Findings:
+    parts = urlsplit(url)
     shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without credentials
-    timeout_s = min(settings.request_timeout, STATUS_TIMEOUT_S)
-    status = model_status(settings.tf_serving_url, settings.model_name, timeout_s)
-    if status is None:
-        return {"ok": False, "url": shown, "message": "does not answer (needed only when it is the backend)"}
-    return {"ok": True, "url": shown, "status": status}
+    try:
+        return {"ok": True, "url": shown, "status": build().status(STATUS_TIMEOUT_S)}
+    except ServerFault as fault:
+        needed = "needed only when it is the backend"
+        return {"ok": False, "url": shown, "message": f"{fault} ({needed})"}
+    except ConfigurationError as error:
+        return {"ok": False, "url": shown, "message": str(error)}
 
 
 def _temporary_folder() -> Findings:
@@ -168,10 +194,10 @@ def _word(part: Findings) -> str:
 
 def _detail(part: Findings, place: str) -> str:
     if not part["ok"]:
-        return f"{place}: {part['message']}" if "url" in part else str(part["message"])
+        return str(part["message"])
     if "weights_sha256" in part:
         return (
             f"{part['architecture']} in {place}, every hash holds (weights {part['weights_sha256'][:8]}), "
-            f"first answer after {part['first_answer_ms']} ms"
+            f"first answer by {part['backend']} after {part['first_answer_ms']} ms"
         )
     return place

@@ -15,6 +15,14 @@ class Detector(StrEnum):
     HAAR = "haar"
 
 
+class ModelBackend(StrEnum):
+    """What scores faces; the same as `Settings.model_backend` takes."""
+
+    ONNX = "onnx"
+    TFSERVING = "tfserving"
+    OIP = "oip"
+
+
 def name_and_version(model: str | None) -> tuple[str | None, str | None]:
     """The two parts of what `Model` takes; None for each that is not given."""
     name, _, version = (model or "").replace("/", ":").partition(":")
@@ -39,9 +47,14 @@ def _point(value: str | None) -> str | None:
     return value
 
 
-def _model(value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*([:/][1-9][0-9]*)?", value):
-        raise typer.BadParameter("it must be NAME, NAME:VERSION or NAME/VERSION")
+def checked_model(value: str | None) -> str | None:
+    """Refuse what is no name of a model or a version."""
+    if value is not None and not re.fullmatch(
+        r"[A-Za-z0-9][A-Za-z0-9._-]*([:/]([1-9][0-9]*|champion|challenger))?", value
+    ):
+        raise typer.BadParameter(
+            "it must be NAME, NAME:VERSION or NAME/VERSION; a version may be champion or challenger"
+        )
     return value
 
 
@@ -55,6 +68,8 @@ Point = Annotated[
     typer.Option(callback=_point, metavar="NAME", help="Threshold of the model by name, as low_false_alarm."),
 ]
 Model = Annotated[
-    str | None, typer.Option(callback=_model, metavar="NAME[:VERSION]", help="Model; the newest when unversioned.")
+    str | None,
+    typer.Option(callback=checked_model, metavar="NAME[:VERSION]", help="Model; the newest when unversioned."),
 ]
+Backend = Annotated[ModelBackend | None, typer.Option(help="What scores faces: this process, or a model server.")]
 FaceDetector = Annotated[Detector | None, typer.Option(help="Face detector.")]

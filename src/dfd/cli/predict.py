@@ -29,6 +29,7 @@ class Request:
         max_frames: see `Settings.max_frames`.
         threshold: see `Settings.threshold`.
         operating_point: see `chosen_settings`.
+        backend: see `Settings.model_backend`.
         detector: see `Settings.face_detector`.
         model_name: see `Settings.model_name`.
         model_version: see `Settings.model_version`; with a name and no version, the newest.
@@ -43,6 +44,7 @@ class Request:
     max_frames: int | None = None
     threshold: float | None = None
     operating_point: str | None = None
+    backend: str | None = None
     detector: str | None = None
     model_name: str | None = None
     model_version: str | None = None
@@ -65,6 +67,7 @@ def predict(request: Request) -> ExitCode:
                 max_frames=request.max_frames,
                 threshold=request.threshold,
                 operating_point=request.operating_point,
+                backend=request.backend,
                 detector=request.detector,
             )
             analyzer, options = build_analyzer(settings), analysis_options(settings)

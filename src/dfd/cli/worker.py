@@ -4,15 +4,15 @@ import signal
 import threading
 from types import FrameType
 
-from dfd.bootstrap import build_analyzer
 from dfd.bootstrap.jobs import build_job_parts
+from dfd.bootstrap.live import build_live
 from dfd.cli.exits import ExitCode
 from dfd.settings import load_settings
 from dfd.telemetry import configure_logging
 
 
 def worker(count: int | None, queue: str | None = None) -> int:
-    """Work until told to stop; what is being worked on then goes back to the queue.
+    """Work until told to stop; what is being worked on then goes back to the queue. SIGHUP: look for another model now.
 
     Args:
         count: jobs worked on at the same time; None for the settings' own, at least 1.
@@ -25,8 +25,8 @@ def worker(count: int | None, queue: str | None = None) -> int:
     settings = load_settings(job_workers=count, job_queue=queue)
     configure_logging(settings.log_level)
     workers = max(1, settings.job_workers)
-    analyzer = build_analyzer(settings.shared_by(workers))
-    crew = build_job_parts(settings).crew(analyzer.analyze, workers)
+    live, follower = build_live(settings.shared_by(workers))
+    crew = build_job_parts(settings).crew(live.analyze, workers)
     stop = threading.Event()
 
     def told(_signal: int, _frame: FrameType | None) -> None:
@@ -34,7 +34,13 @@ def worker(count: int | None, queue: str | None = None) -> int:
 
     signal.signal(signal.SIGTERM, told)
     signal.signal(signal.SIGINT, told)
+    if follower is not None:
+        nudge = follower.nudge
+        signal.signal(signal.SIGHUP, lambda _signal, _frame: nudge())
+        follower.start()
     crew.start()
     stop.wait()
     crew.stop()
+    if follower is not None:
+        follower.stop()
     return ExitCode.DONE

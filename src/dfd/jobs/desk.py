@@ -107,6 +107,10 @@ class JobDesk:
         self._clock = clock
         self.uploads = KeptUploads(storage)
 
+    def answers_now(self, model: ModelIdentity) -> None:
+        """From now on another model answers: reports of the one before hold no more."""
+        self._model = model
+
     def check_room(self, count: int = 1) -> None:
         """Refuse early what there is no room for.
 

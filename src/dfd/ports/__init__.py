@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dfd.job import Job, JobState
+from dfd.scoring import Answer, BackendState
 from dfd.types import FaceDetection, FloatArray, Frame, ImageU8, VideoInfo
 
 
@@ -96,6 +97,11 @@ class FaceDetector(ABC):
 class ModelBackend(ABC):
     """Scores crops. Safe to call from several threads."""
 
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What settings, reports and events call it."""
+
     @abstractmethod
     def predict(self, batch: FloatArray) -> npt.NDArray[np.float32]:
         """Score a batch.
@@ -114,6 +120,14 @@ class ModelBackend(ABC):
     @abstractmethod
     def ready(self) -> bool:
         """Whether the backend would answer now. Never raises."""
+
+    def answer(self, batch: FloatArray) -> Answer:
+        """As `predict`, and who answered: this backend, unless it hands the batch on."""
+        return Answer(self.predict(batch), self.name)
+
+    def state(self) -> BackendState:
+        """How the backend is. Never raises; may ask a server."""
+        return BackendState(self.name, ready=self.ready())
 
 
 Transition = Callable[[Job], Job | None]

@@ -1,1 +1,1 @@
-"""Where models are kept, and how they are checked before use."""
+"""Where models are kept, how they are checked before use, and which version answers."""
