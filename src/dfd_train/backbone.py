@@ -5,6 +5,7 @@ Lite0 is B0 without squeeze-and-excitation and with ReLU6 in place of swish. Its
 squeeze gates start wide open (sigmoid(6) = 0.998); ReLU6 is kept, the gates learn in fine-tuning.
 """
 
+import re
 from typing import Any
 
 import keras
@@ -26,6 +27,7 @@ _STAGES = (
 _BN_EPSILON = 1e-3
 _GATE_BIAS = 6.0
 _BANDS = 5
+_TRUNK = re.compile("^(still|half|change|motion)_")
 _CLASSIFIER = ("scale", "fake_logit", "dropout")
 """Layers behind the trunks."""
 _MOTION_GAIN = 25.0
@@ -35,8 +37,8 @@ _MOTION_GAIN = 25.0
 def build(recipe: Recipe) -> keras.Model:
     """A network for one fake logit.
 
-    A recipe whose contract has two frames gets two trunks, one for the frame and one for its difference to the frame
-    after it; what they find meets in the last layer.
+    A recipe whose contract has two frames gets a trunk for each of its ``trunks``; what they find meets in the last
+    layer.
 
     Args:
         recipe: says which backbone, pooling and input, and what is not trained.
@@ -65,8 +67,10 @@ def _streams(image: Any, recipe: Recipe) -> dict[str, Any]:
     """What each trunk looks at, by the prefix of its layers' names."""
     if recipe.contract.frames == 1:
         return {"": image}
-    still, motion = FramePair(name="pair")(image)
-    return {f"{name}_": picture for name, picture in (("still", still), ("motion", motion)) if name in recipe.trunks}
+    still, change = FramePair(name="pair")(image)
+    half, motion = FramePair(name="half_pair")(layers.AveragePooling2D(2, name="half_size")(image))
+    pictures = {"still": still, "half": half, "change": change, "motion": motion}
+    return {f"{name}_": pictures[name] for name in recipe.trunks}
 
 
 def _maps(x: Any, name: str, recipe: Recipe) -> list[Any]:
@@ -110,15 +114,17 @@ def load_imagenet(model: keras.Model) -> None:
 
 
 def load_foundation(model: keras.Model, foundation: keras.Model) -> None:
-    """Copy the trunk of a model of one frame, of the same stages, into the trunk that looks at the frame.
+    """Copy the trunk of a model of one frame, of the same stages, into the trunks that look at the frame.
 
     Raises:
         ValueError: a layer is missing or of another shape.
     """
-    still = "still_" if any(layer.name.startswith("still_") for layer in model.layers) else ""
+    names = {layer.name for layer in model.layers}
+    prefixes = [prefix for prefix in ("", "still_", "half_") if f"{prefix}stem_conv" in names]
     for layer in foundation.layers:
         if layer.weights and layer.name not in _CLASSIFIER:
-            model.get_layer(still + layer.name).set_weights(layer.get_weights())
+            for prefix in prefixes:
+                model.get_layer(prefix + layer.name).set_weights(layer.get_weights())
 
 
 def _is_trunk_norm(layer: keras.Layer) -> bool:
@@ -130,7 +136,7 @@ def _freeze(model: keras.Model, recipe: Recipe) -> None:
         model.get_layer("scale").trainable = False
     frozen = [f"s{stage}b" for stage in range(recipe.frozen_stages)] + ["stem_"] * (recipe.frozen_stages > 0)
     for layer in model.layers:
-        title = layer.name.removeprefix("still_").removeprefix("motion_")
+        title = _TRUNK.sub("", layer.name)
         if title.startswith(tuple(frozen)) or (recipe.frozen_norms and _is_trunk_norm(layer)):
             layer.trainable = False
 

@@ -54,7 +54,8 @@ class Recipe:
         frozen_stages: stages of the network, from the image on, that keep their ImageNet weights; the stem is frozen
             with the first.
         frozen_norms: whether batch normalisation keeps ImageNet's statistics and scales.
-        trunks: which of ``still`` and ``motion`` a model of two frames has.
+        trunks: of a model of two frames: ``still`` looks at the frame, ``half`` at the frame at half its size,
+            ``change`` at its difference to the next, ``motion`` at that difference at half its size.
         head_strength: C of the logistic regression that fits the last layer before any weight is trained
             (`dfd_train.head`): the smaller, the more its weights are held down; 0 to start at random.
         head_batches: batches of pairs, made of photographs, that it is fitted to beside the clips.
@@ -90,7 +91,7 @@ class Recipe:
     stages: int = 7
     frozen_stages: int = 0
     frozen_norms: bool = False
-    trunks: tuple[str, ...] = ("still", "motion")
+    trunks: tuple[str, ...] = ("still", "half", "motion")
     head_strength: float = 0.0
     head_batches: int = 0
     seed: int = 1

@@ -48,7 +48,7 @@ _TEST_LIST = Path("clips") / "manifest.csv"
 _TEST_SPLIT = "dev"
 _ARCHITECTURES = {
     Backbone.B0: "EfficientNet-B0 (ReLU6), ImageNet warm start from EfficientNet-Lite0",
-    Backbone.LITE0: "EfficientNet-Lite0, cut after stage 5: a trunk for the frame, one for its difference to the next",
+    Backbone.LITE0: "EfficientNet-Lite0, cut after stage 5: trunks for the frame, its half size and what changes",
 }
 
 

@@ -15,7 +15,7 @@ from dfd.errors import ConfigurationError
 from dfd.manifest import InputContract, Layout
 from dfd.preprocessing import to_model_input
 from dfd.types import QUALITY_MEASURES, BoundingBox, FaceDetection, FloatArray, ImageU8
-from dfd_train.backbone import build, load_imagenet
+from dfd_train.backbone import build, load_foundation, load_imagenet
 from dfd_train.batches import TrainingBatches
 from dfd_train.datasets import Clip
 from dfd_train.export import ONNX_NAME, ParityError, export, file_hashes
@@ -29,6 +29,7 @@ TINY = replace(RECIPES["1"], epochs=3, steps_per_epoch=2, batch_size=16)
 TINY_PAIRS = replace(
     RECIPES["2"],
     contract=replace(RECIPES["2"].contract, size_px=80),
+    trunks=("still", "change"),
     epochs=1,
     steps_per_epoch=2,
     batch_size=16,
@@ -121,7 +122,7 @@ def test_the_warm_start_is_read_whole() -> None:
     assert np.array_equal(kernel[1, 2, 0, 5], arrays["_conv_stem.weight"][5, 0, 1, 2])
     pair = build(TINY_PAIRS)
     load_imagenet(pair)
-    for trunk in ("still_", "motion_"):
+    for trunk in ("still_", "change_"):
         assert np.array_equal(pair.get_layer(f"{trunk}stem_conv").get_weights()[0], kernel)
         last = pair.get_layer(f"{trunk}s4b2_project_conv").get_weights()[0]
         assert np.array_equal(last, model.get_layer("s4b2_project_conv").get_weights()[0])
@@ -214,7 +215,7 @@ def test_a_foundation_lends_its_trunk_to_the_frame(tmp_path: Path) -> None:
     for layer in ("stem_conv", "s4b0_dw_bn", "s4b2_project_conv"):
         assert same(f"still_{layer}", taught, layer)
         assert not same(f"still_{layer}", fresh, f"still_{layer}")
-        assert same(f"motion_{layer}", fresh, f"motion_{layer}")
+        assert same(f"change_{layer}", fresh, f"change_{layer}")
 
 
 @pytest.fixture(scope="module")
@@ -239,9 +240,9 @@ def test_frozen_layers_keep_what_imagenet_taught(pair_model: keras.Model) -> Non
         return all(np.array_equal(one, other) for one, other in pairs)
 
     assert same("still_stem_conv")
-    assert same("motion_s1b0_expand_conv")
-    assert same("motion_s4b0_dw_bn")
-    assert not same("motion_s4b0_expand_conv")
+    assert same("change_s1b0_expand_conv")
+    assert same("change_s4b0_dw_bn")
+    assert not same("change_s4b0_expand_conv")
 
 
 def test_the_last_layer_is_fitted_to_whole_clips_and_trunks_as_they_are(tmp_path: Path) -> None:
@@ -251,10 +252,22 @@ def test_the_last_layer_is_fitted_to_whole_clips_and_trunks_as_they_are(tmp_path
     assert [mean > 0 for mean in means] == [clip.is_fake for clip, _ in PAIR_CLIPS]  # it was fitted to these
     fresh = build(recipe)
     load_imagenet(fresh)
-    for layer in ("still_s4b2_project_conv", "motion_s4b2_project_conv"):
+    for layer in ("still_s4b2_project_conv", "change_s4b2_project_conv"):
         assert np.array_equal(model.get_layer(layer).get_weights()[0], fresh.get_layer(layer).get_weights()[0])
 
 
 def test_a_model_of_two_frames_is_exported_whole(pair_model: keras.Model, tmp_path: Path) -> None:
     images = TrainingBatches(PAIR_CLIPS, TINY_PAIRS)[1][0]
     assert 0 <= export(pair_model, tmp_path, images) < 1e-3
+
+
+def test_trunks_that_look_at_half_the_size_take_the_foundation_too() -> None:
+    recipe = RECIPES["2"]
+    model, foundation = build(recipe), build(replace(recipe, contract=replace(recipe.contract, frames=1)))
+    load_imagenet(foundation)
+    load_foundation(model, foundation)
+    assert model.get_layer("half_stem_conv").output.shape[1] == 40
+    assert model.get_layer("motion_stem_conv").output.shape[1] == 40
+    for name in ("still", "half"):
+        ours, theirs = model.get_layer(f"{name}_stem_conv"), foundation.get_layer("stem_conv")
+        assert np.array_equal(ours.get_weights()[0], theirs.get_weights()[0])
