@@ -31,7 +31,7 @@ from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
 from dfd.jobs.deliverer import Deliverer
 from dfd.jobs.desk import JobDesk, JobRequest, ReceivedFile
-from dfd.jobs.options import options_from_dict, options_to_dict
+from dfd.jobs.options import options_from_dict, options_to_dict, result_key
 from dfd.jobs.policy import DeliveryPolicy, JobPolicy
 from dfd.jobs.sweeper import Sweeper
 from dfd.jobs.worker import Worker
@@ -134,6 +134,13 @@ def test_several_files_are_accepted_together(house: House, tmp_path: Path) -> No
 def test_options_survive_being_kept() -> None:
     options = AnalysisOptions(fps=3.5, threshold=0.25, no_face_fallback=True, quality=QualityLimits(min_sharpness=0.1))
     assert options_from_dict(json.loads(json.dumps(options_to_dict(options)))) == options
+
+
+def test_a_known_answer_holds_whichever_backend_scored_for_the_model() -> None:
+    model, options = make_report().model, options_to_dict(AnalysisOptions())
+    key = result_key("ab", model, options, "1")
+    assert key == result_key("ab", replace(model, backends=("oip",)), options, "1")
+    assert key != result_key("ab", replace(model, version="9"), options, "1")
 
 
 def test_a_known_file_is_answered_at_once(house: House, file: ReceivedFile) -> None:

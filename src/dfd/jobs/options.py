@@ -32,14 +32,15 @@ def result_key(input_sha256: str, model: ModelIdentity, options: Mapping[str, An
 
     Args:
         input_sha256: hash of the file's bytes.
-        model: that answers.
+        model: that answers; which backend scores for it does not count, since all agree.
         options: of the analysis, see `options_to_dict`.
         software: version of DFD.
 
     Returns:
         a SHA-256 in lower-case hex.
     """
-    return fingerprint({"file": input_sha256, "model": asdict(model), "options": options, "dfd": software})
+    which = {"name": model.name, "version": model.version, "weights_sha256": model.weights_sha256}
+    return fingerprint({"file": input_sha256, "model": which, "options": options, "dfd": software})
 
 
 def fingerprint(value: Mapping[str, Any]) -> str:
