@@ -35,6 +35,7 @@ _KEEP_TO_ITSELF = frozenset(
         "broker_url",
         "database_url",
         "jwt_secret",
+        "model_registry_url",
         "oip_url",
         "storage_endpoint",
         "storage_secret_access_key",
@@ -115,6 +116,9 @@ class Settings(BaseSettings):
     models_dir: Path = Field(
         default_factory=default_models_dir,
         description="Folder of models, `<name>/<version>/manifest.json`; unset: the models that came with DFD",
+    )
+    model_registry_url: Annotated[str, AfterValidator(http_url)] | None = Field(
+        None, description="MLflow server that keeps the models, `http://HOST:PORT`; unset: `MODELS_DIR` does"
     )
     threads: int = Field(0, ge=0, le=1024, description="CPU threads of one analysis; 0: all that the process may use")
     threshold: float | None = Field(

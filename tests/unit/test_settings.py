@@ -229,3 +229,19 @@ def test_the_example_file_shows_every_setting_with_its_default() -> None:
     shown = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
     assert shown.pop("JWT_SECRET") == "change-me"
     assert shown == {name.upper(): _default(name) for name in Settings.model_fields if name != "jwt_secret"}
+
+
+@pytest.mark.parametrize("version", ["champion", "challenger"])
+def test_an_alias_is_taken_for_a_version_and_a_number_stays_one(version: str) -> None:
+    settings = load_settings(model_version=version)
+    assert settings.followed_alias == version
+    assert settings.with_version("7").model_version == settings.with_version("7").version_to_ask == "7"
+    fixed = load_settings()
+    assert fixed.followed_alias is None
+    assert fixed.with_version("2") is fixed
+
+
+@pytest.mark.parametrize("version", ["newest", "0", "Champion", "1 ", "champion2"])
+def test_what_is_neither_a_number_nor_an_alias_is_refused(version: str) -> None:
+    with pytest.raises(ConfigurationError, match="MODEL_VERSION"):
+        load_settings(model_version=version)
