@@ -50,7 +50,7 @@ test: $(DEV) $(SERVERS) $(TRAIN) ## Run the whole test suite (training's own tes
 	else echo 'tests/train holds no tests yet'; fi
 
 .PHONY: servers
-servers: $(SERVERS) ## Install the model servers that tests start (Triton and KServe, in .venv-servers)
+servers: $(SERVERS) ## Install the servers of models that tests start (Triton, KServe, MLflow, in .venv-servers)
 
 .PHONY: check
 check: $(DEV) ## Check format, lint, types and imports, and run the unit tests

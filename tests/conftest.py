@@ -88,3 +88,12 @@ def kserve(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[ModelServer]":
 
     with kserve_with_models(tmp_path_factory.mktemp("kserve")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real MLflow server, shared by the whole run; each test takes models of its own names."""
+    from tests.mlflow_server import mlflow_server  # noqa: PLC0415 - likewise
+
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as url:
+        yield url

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 # file in the temporary folder. They decide when they are imported, so the package says no before any module of it can
 # import them. Whoever wants the reports sets ORT_DISABLE_TELEMETRY=0.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow's client does the same
 
 try:
     __version__ = version("dfd")

@@ -24,6 +24,7 @@ _KEEP_TO_ITSELF = frozenset(
         "broker_url",
         "database_url",
         "jwt_secret",
+        "model_registry_url",
         "oip_url",
         "storage_endpoint",
         "storage_secret_access_key",
@@ -66,6 +67,9 @@ class Settings(BaseSettings):
     models_dir: Path = Field(
         default_factory=default_models_dir,
         description="Folder of models, `<name>/<version>/manifest.json`; unset: the models that came with DFD",
+    )
+    model_registry_url: HttpUrl | None = Field(
+        None, description="MLflow server that keeps the models, `http://HOST:PORT`; unset: `MODELS_DIR` does"
     )
     threads: int = Field(
         0,

@@ -1,6 +1,5 @@
 """What every adapter of `ModelRegistry` must do."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +42,17 @@ class House:
         return self.registry.aliases(self.name)
 
 
-@pytest.fixture(params=["directory"])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
-    makers: dict[str, Callable[[], ModelRegistry]] = {"directory": lambda: DirectoryRegistry(tmp_path / "models")}
-    yield House(makers[request.param](), tmp_path, f"model-{tmp_path.name}")
+def _on_mlflow(request: pytest.FixtureRequest, folder: Path) -> ModelRegistry:
+    from dfd.registry.mlflow import MlflowRegistry  # noqa: PLC0415 - takes seconds, and only some tests need it
+
+    return MlflowRegistry(request.getfixturevalue("mlflow"), folder)
+
+
+@pytest.fixture(params=["directory", "mlflow"])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
+    folder = tmp_path / "models"
+    registry = DirectoryRegistry(folder) if request.param == "directory" else _on_mlflow(request, folder)
+    return House(registry, tmp_path, f"model-{tmp_path.name}")
 
 
 def test_a_registry_without_the_model_says_so(house: House) -> None:

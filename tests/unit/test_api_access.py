@@ -1,8 +1,10 @@
 """Who may call from where, and what every answer carries: tokens, origins, ids, headers, probes and the docs."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from tests.api_client import PATIENCE_S, TOKEN, FakeAnalyzer, assert_problem, client_of, make_services, upload
@@ -15,6 +17,9 @@ from dfd.api.auth import BearerAuth
 from dfd.api.health import FRESH_S, LATELY_S, ModelProbe
 from dfd.api.problems import KINDS
 from dfd.api.services import ServicePolicy
+from dfd.errors import ModelCorrupt
+from dfd.rollout.follower import AliasFollower
+from dfd.rollout.live import LoadedModel
 from dfd.scoring import BackendState
 
 pytestmark = pytest.mark.anyio
@@ -255,3 +260,26 @@ async def test_a_model_that_comes_back_is_heard_of() -> None:
     backend.is_ready = True
     now_s += FRESH_S + 0.1
     assert await probe.ready()
+
+
+@pytest.mark.logs_errors
+async def test_health_names_the_alias_that_is_followed_and_what_keeps_its_version_away() -> None:
+    services = make_services()
+
+    def load(version: str) -> LoadedModel:
+        raise ModelCorrupt(f"version {version} in a private folder does not hold")
+
+    follower = AliasFollower(services.model, "champion", lambda: "7", load, poll_s=60.0)
+    async with client_of(replace(services, follower=follower)) as client:
+        before = (await client.get("/health")).json()
+        follower.look()
+        after = (await client.get("/health")).json()
+    assert before["following"] == {"alias": "champion", "wanted": "1", "error": None}
+    assert after["following"] == {"alias": "champion", "wanted": "7", "error": "model_corrupt"}
+    assert (after["ok"], after["version"]) == (True, "1")
+    assert "private" not in json.dumps(after)
+
+
+async def test_health_of_a_fixed_version_follows_nothing() -> None:
+    async with client_of(make_services()) as client:
+        assert (await client.get("/health")).json()["following"] is None

@@ -8,6 +8,7 @@ import pytest
 from tests.fakes import FakeBackend, FakeDetector, FakeVideoOpener, make_manifest
 from tests.onnx_models import SERVED, write_registry
 
+from dfd.aliases import Alias, Note
 from dfd.backends.model_server import ModelServer, Target
 from dfd.backends.open_inference_grpc import OpenInferenceGrpc
 from dfd.backends.open_inference_http import OpenInferenceHttp
@@ -22,6 +23,7 @@ from dfd.bootstrap import (
     build_parts,
 )
 from dfd.bootstrap.backends import build_server
+from dfd.bootstrap.live import build_live
 from dfd.bootstrap.service import build_services
 from dfd.cli.options import Detector
 from dfd.errors import ConfigurationError, ModelNotFound
@@ -29,6 +31,7 @@ from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.faces.haar import HaarDetector
 from dfd.judgement import Decision, OperatingPoint
 from dfd.pipeline import AnalysisOptions
+from dfd.registry.directory import DirectoryRegistry
 from dfd.settings import Settings, load_settings
 from dfd.types import Verdict
 from dfd.video.limits import MediaLimits
@@ -179,3 +182,47 @@ def test_services_without_auth_ask_for_no_token() -> None:
     services = build_services(settings, opener=FakeVideoOpener(), detector=FakeDetector(), model=model)
     assert services.policy.bearer_token is None
     assert services.tf_serving() is None  # nothing listens there
+
+
+def test_an_alias_is_followed_with_the_same_detector_and_opener(tmp_path: Path) -> None:
+    registry = DirectoryRegistry(tmp_path)
+    for version in ("1", "2"):
+        write_registry(tmp_path, version=version)
+    note = Note(0.0, "test", "to see")
+    registry.store_aliases("deepfake", registry.aliases("deepfake").promoted("1", Alias.CHAMPION, note))
+    settings = load_settings(models_dir=tmp_path, model_version="champion", threads=1)
+    services = build_services(settings, opener=FakeVideoOpener(), detector=FakeDetector(), tf_serving=lambda: None)
+    follower = services.follower
+    assert follower is not None
+    assert (services.model.current.manifest.version, follower.look()) == ("1", False)
+    registry.store_aliases("deepfake", registry.aliases("deepfake").promoted("2", Alias.CHAMPION, note))
+    assert follower.look()
+    assert services.model.current.manifest.version == "2"
+    assert services.model.current.backend.ready()
+
+
+@pytest.mark.logs_errors
+def test_an_operating_point_that_the_next_version_lacks_keeps_the_old_one(tmp_path: Path) -> None:
+    points = {"balanced": OperatingPoint(0.4, 0.2, 0.7, real_count=50, fake_count=60)}
+    write_registry(tmp_path, version="1", decision=Decision(0.5, 0.1, operating_points=points))
+    write_registry(tmp_path, version="2")
+    registry, note = DirectoryRegistry(tmp_path), Note(0.0, "test", "to see")
+    registry.store_aliases("deepfake", registry.aliases("deepfake").promoted("1", Alias.CHAMPION, note))
+    settings = load_settings(models_dir=tmp_path, model_version="champion", operating_point="balanced", threads=1)
+    live, follower = build_live(settings, opener=FakeVideoOpener(), detector=FakeDetector())
+    registry.store_aliases("deepfake", registry.aliases("deepfake").promoted("2", Alias.CHAMPION, note))
+    assert follower is not None
+    assert not follower.look()
+    assert (live.current.manifest.version, follower.state.error) == ("1", "configuration")
+
+
+def test_an_alias_that_names_nothing_stops_the_start(tmp_path: Path) -> None:
+    write_registry(tmp_path)
+    with pytest.raises(ModelNotFound, match="is champion"):
+        build_model(load_settings(models_dir=tmp_path, model_version="champion"))
+
+
+def test_a_version_that_is_fixed_is_not_followed(tmp_path: Path) -> None:
+    write_registry(tmp_path, version="1")
+    settings = load_settings(models_dir=tmp_path, model_version="1", threads=1)
+    assert build_live(settings, opener=FakeVideoOpener(), detector=FakeDetector())[1] is None

@@ -260,3 +260,19 @@ def test_addresses_in_the_storage_need_a_bucket(monkeypatch: pytest.MonkeyPatch)
             load_settings()
     monkeypatch.setenv("STORAGE_URL", "s3://bucket")
     assert load_settings().presigned_expiry_s == 300
+
+
+@pytest.mark.parametrize("version", ["champion", "challenger"])
+def test_an_alias_is_taken_for_a_version_and_a_number_stays_one(version: str) -> None:
+    settings = load_settings(model_version=version)
+    assert settings.followed_alias == version
+    assert settings.with_version("7").model_version == settings.with_version("7").version_to_ask == "7"
+    fixed = load_settings()
+    assert fixed.followed_alias is None
+    assert fixed.with_version("2") is fixed
+
+
+@pytest.mark.parametrize("version", ["newest", "0", "Champion", "1 ", "champion2"])
+def test_what_is_neither_a_number_nor_an_alias_is_refused(version: str) -> None:
+    with pytest.raises(ConfigurationError, match="MODEL_VERSION"):
+        load_settings(model_version=version)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dfd.backends.onnx_runtime import OnnxRuntimeBackend
+from dfd.errors import ConfigurationError
 from dfd.ports.registry import ModelRegistry, RegisteredModel
 from dfd.registry.directory import DirectoryRegistry
 from dfd.registry.parity import check_parity
@@ -10,8 +11,18 @@ from dfd.settings import Settings
 
 
 def build_registry(settings: Settings) -> ModelRegistry:
-    """Where the models of the settings are kept."""
-    return DirectoryRegistry(settings.models_dir)
+    """Where the models of the settings are kept.
+
+    Raises:
+        ConfigurationError: a package that it needs is not installed.
+    """
+    if settings.model_registry_url is None:
+        return DirectoryRegistry(settings.models_dir)
+    try:
+        from dfd.registry.mlflow import MlflowRegistry  # noqa: PLC0415 - an extra that most do without
+    except ImportError as error:
+        raise ConfigurationError("MODEL_REGISTRY_URL needs pip install 'dfd[mlflow]'") from error
+    return MlflowRegistry(settings.model_registry_url, settings.data_dir / "models")
 
 
 def examiner(settings: Settings) -> Callable[[RegisteredModel], float]:

@@ -12,10 +12,10 @@ from dfd.ports.registry import Check, ModelRegistry, RegisteredModel
 from dfd.registry.alias_file import AliasFile, sync_folder
 from dfd.registry.version_folder import MANIFEST_NAME, copy_version, verified
 
-__all__ = ["MANIFEST_NAME", "DirectoryRegistry", "RegisteredModel"]
+__all__ = ["MANIFEST_NAME", "NAME", "VERSION", "DirectoryRegistry", "RegisteredModel"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_VERSION = re.compile(r"[1-9][0-9]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+VERSION = re.compile(r"[1-9][0-9]*")
 
 
 class DirectoryRegistry(ModelRegistry):
@@ -37,10 +37,10 @@ class DirectoryRegistry(ModelRegistry):
 
     def versions(self, name: str) -> tuple[str, ...]:
         folder = self._root / name
-        if not _NAME.fullmatch(name) or not folder.is_dir():
+        if not NAME.fullmatch(name) or not folder.is_dir():
             return ()
         found = (entry.name for entry in folder.iterdir() if (entry / MANIFEST_NAME).is_file())
-        return tuple(sorted((version for version in found if _VERSION.fullmatch(version)), key=int))
+        return tuple(sorted((version for version in found if VERSION.fullmatch(version)), key=int))
 
     def load(self, name: str, version: str) -> RegisteredModel:
         if version not in self.versions(name):
@@ -50,7 +50,7 @@ class DirectoryRegistry(ModelRegistry):
     def add(self, source: Path, check: Check) -> RegisteredModel:
         manifest = ModelManifest.read(source / MANIFEST_NAME)
         name, version = manifest.name, manifest.version
-        if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
+        if not NAME.fullmatch(name) or not VERSION.fullmatch(version):
             raise ModelCorrupt(f"{source / MANIFEST_NAME} names {name!r}/{version!r}; a version is a whole number")
         place = self._root / name / version
         if place.exists():
@@ -73,7 +73,7 @@ class DirectoryRegistry(ModelRegistry):
         return RegisteredModel(manifest, place)
 
     def aliases(self, name: str) -> Aliases:
-        return AliasFile(self._root / name).read() if _NAME.fullmatch(name) else Aliases()
+        return AliasFile(self._root / name).read() if NAME.fullmatch(name) else Aliases()
 
     def store_aliases(self, name: str, changed: Aliases) -> None:
         if not self.versions(name):
