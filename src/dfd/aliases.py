@@ -18,6 +18,8 @@ ALIASES_SCHEMA: Final = 1
 MOST_HISTORY: Final = 100
 """Changes kept beside the aliases, the newest last; the audit file keeps them all."""
 
+NO_PREVIOUS: Final = "there is no previous champion to go back to; promote the version that is to answer"
+
 
 class Alias(StrEnum):
     """Names that stand for a version."""
@@ -156,7 +158,7 @@ class Aliases:
             ModelConflict: there is none to go back to.
         """
         if self.previous is None:
-            raise ModelConflict("there is no previous champion to go back to; promote the version that is to answer")
+            raise ModelConflict(NO_PREVIOUS)
         back = self.previous
         return self._changed(
             Action.ROLLBACK, Alias.CHAMPION, back, note, champion=back, previous=None, challenger=self._other(back)

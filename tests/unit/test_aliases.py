@@ -11,8 +11,8 @@ from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, 
 from tests.onnx_models import write_registry
 
 from dfd.aliases import MOST_HISTORY, Alias, Aliases, Note
-from dfd.errors import ModelConflict, ModelCorrupt
-from dfd.registry.alias_file import ALIASES_NAME, AUDIT_NAME, AliasFile
+from dfd.errors import ModelConflict, ModelCorrupt, RegistryUnavailable
+from dfd.registry.alias_file import ALIASES_NAME, AUDIT_NAME, AliasFile, _locked
 from dfd.registry.directory import DirectoryRegistry
 
 NOTE = Note(1_700_000_000.1234, "ann", "because")
@@ -187,6 +187,15 @@ def test_a_line_that_the_audit_file_lacks_comes_with_the_next_change(tmp_path: P
     lines = audit.read_text().splitlines()
     assert lines[0] == first
     assert [json.loads(line)["revision"] for line in lines[2:]] == [2, 3]
+
+
+def test_a_lock_that_somebody_keeps_is_told(tmp_path: Path) -> None:
+    times_s = iter([0.0, 5.0, 11.0])
+    with _locked(tmp_path / "lock"), pytest.raises(RegistryUnavailable, match="another process holds"):  # noqa: SIM117
+        with _locked(tmp_path / "lock", lambda: next(times_s)):
+            pytest.fail("two hold it")
+    with _locked(tmp_path / "lock"):
+        pass  # it was given back
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"schema": 1}'])

@@ -49,7 +49,8 @@ def chosen_settings(  # noqa: PLR0913 - one for each option, all by name
         settings = settings.model_copy(update={"threshold": None})
     if model_name is None or model_version is not None:
         return settings
-    versions = build_registry(settings).versions(model_name)
+    registry = build_registry(settings)
+    versions = registry.versions(model_name)
     if not versions:
-        raise ModelNotFound(f"there is no model {model_name} in {settings.models_dir}")
+        raise ModelNotFound(f"there is no model {model_name} in {registry.where}")
     return settings.model_copy(update={"model_version": versions[-1]})

@@ -22,6 +22,7 @@ from dfd.backends.model_server import ModelServer, ServerFault
 from dfd.backends.remote import STATUS_TIMEOUT_S
 from dfd.bootstrap import build_detector, build_model
 from dfd.bootstrap.backends import oip, tf_serving
+from dfd.bootstrap.registry import build_registry
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.output import PIPED_WIDTH
 from dfd.errors import ConfigurationError, DfdError
@@ -109,6 +110,7 @@ def _model(settings: Settings) -> Findings:
     answer = backend.answer(to_model_input([blank], manifest.input))
     return {
         "version": manifest.version,
+        "registry": build_registry(settings).where,
         "weights_sha256": manifest.weights_sha256,
         "architecture": manifest.architecture,
         "backend": answer.backend,
@@ -197,7 +199,7 @@ def _detail(part: Findings, place: str) -> str:
         return str(part["message"])
     if "weights_sha256" in part:
         return (
-            f"{part['architecture']} in {place}, every hash holds (weights {part['weights_sha256'][:8]}), "
+            f"{part['architecture']} in {part['registry']}, every hash holds (weights {part['weights_sha256'][:8]}), "
             f"first answer by {part['backend']} after {part['first_answer_ms']} ms"
         )
     return place

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from dfd.aliases import Alias, Aliases, Note
+from dfd.aliases import NO_PREVIOUS, Alias, Aliases, Note
 from dfd.bootstrap.jobs import open_bucket
 from dfd.bootstrap.registry import build_registry, examiner
 from dfd.cli.exits import ExitCode
 from dfd.cli.models import cross_validation_auc, write_lines
-from dfd.errors import InvalidParameter, ModelCorrupt, ModelError
+from dfd.errors import InvalidParameter, ModelConflict, ModelCorrupt, ModelError
 from dfd.ports.registry import ModelRegistry, RegisteredModel
 from dfd.registry.directory import MANIFEST_NAME
 from dfd.settings import Settings, load_settings
@@ -92,10 +92,9 @@ def rollback(name: str, reason: str, actor: str | None, as_json: bool) -> ExitCo
     settings = load_settings()
     registry = build_registry(settings)
     seen = registry.aliases(name)
-    back = seen.previous
-    if back is None:
-        return _store(registry, name, seen.rolled_back(Note(time.time(), _actor(actor), reason)), as_json)
-    note = _note(settings, registry, name, (seen.champion, back), reason, actor)
+    if seen.previous is None:
+        raise ModelConflict(f"{name}: {NO_PREVIOUS}")
+    note = _note(settings, registry, name, (seen.champion, seen.previous), reason, actor)
     return _store(registry, name, seen.rolled_back(note), as_json)
 
 
