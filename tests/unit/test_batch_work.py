@@ -147,6 +147,7 @@ def ended_by_hand(table: Table, transition: Callable[[Job], Job | None]) -> Fini
     deadline_s = time.monotonic() + 20
     while table.store.claim(lambda job: job.claimed("other", 1.0, 30.0), 1.0) is None:
         assert time.monotonic() < deadline_s
+        time.sleep(0.01)  # the thread that submits is to get on
     [job] = table.jobs()
     table.store.change(job.job_id, transition)
     thread.join(20)
