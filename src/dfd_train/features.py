@@ -71,7 +71,7 @@ class Features:
         weights = hashlib.sha256()
         for value in self._trunk.get_weights():
             weights.update(np.ascontiguousarray(value).tobytes())
-        names = ("contract", "seed", "batch_size", "stills", "mask_families", "worn_share", "degraded_share")
+        names = ("seed", "batch_size", "stills", "mask_families", "worn_share", "degraded_share")
         facts = {name: getattr(recipe, name) for name in names}
         facts |= {"contract": dataclasses.asdict(recipe.contract), "made": dict(recipe.made)}
         text = json.dumps([facts, weights.hexdigest()], sort_keys=True)
