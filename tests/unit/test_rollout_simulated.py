@@ -1,0 +1,50 @@
+"""Whole rollouts on simulated traffic: bad challengers are sent back soon, good ones promoted, and neither by luck."""
+
+import numpy as np
+import pytest
+from tests.rollout_traffic import Version, files, inverted, make_rollout, observed, slow, sound
+
+from dfd.challenge.observation import Observation
+from dfd.challenge.rollout import Mode, Rollout, RolloutState
+from dfd.rollout.weighing import Decision, weigh
+
+SEEDS = 50
+LOOK_EVERY = 10
+"""Requests between two looks."""
+
+MOST_REQUESTS = 3000
+
+
+def run(
+    rollout: Rollout, challenger: Version, seed: int, most: int, every: int = LOOK_EVERY
+) -> tuple[Decision | None, int]:
+    """The first decision, and after how many requests it came."""
+    rng = np.random.default_rng(seed)
+    traffic = files(rng)
+    rows: list[Observation] = []
+    now_s = rollout.begun.at_s + 86_400
+    for request in range(1, most + 1):
+        rows += observed(rollout, next(traffic), sound, challenger, rng)
+        if request % every == 0:
+            decision = weigh(rollout, rows, now_s).decision
+            if decision is not None:
+                return decision, request
+    return None, most
+
+
+@pytest.mark.parametrize("bad", [inverted, slow])
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_bad_challenger_is_rolled_back_within_200_requests(bad: Version, mode: Mode) -> None:
+    rollout = make_rollout(mode=mode, share=0.25)
+    for seed in range(SEEDS):
+        decision, requests = run(rollout, bad, seed, 200)
+        assert decision is not None, seed
+        assert decision.state is RolloutState.ROLLED_BACK
+        assert requests <= 200
+
+
+def test_a_good_challenger_is_promoted_and_never_rolled_back() -> None:
+    for seed in range(SEEDS):
+        decision, _ = run(make_rollout(), sound, seed, MOST_REQUESTS, every=50)
+        assert decision is not None, seed
+        assert decision.state is RolloutState.PROMOTED
