@@ -104,7 +104,14 @@ class AliasChange:
         """
         at_s = datetime.fromisoformat(data["at"]).timestamp()
         note = Note(at_s, data["actor"], data["reason"], dict(data["figures"]))
-        return cls(int(data["revision"]), Action(data["action"]), Alias(data["alias"]), data["from"], data["to"], note)
+        return cls(
+            int(data["revision"]),
+            Action(data["action"]),
+            Alias(data["alias"]),
+            data["from"],
+            _version(data["to"]),
+            note,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import pytest
 from tests.rollout_traffic import Version, files, inverted, make_rollout, observed, slow, sound
 
 from dfd.challenge.observation import Observation
+from dfd.challenge.policy import RolloutPolicy
 from dfd.challenge.rollout import Mode, Rollout, RolloutState
 from dfd.rollout.weighing import Decision, weigh
 
@@ -48,3 +49,17 @@ def test_a_good_challenger_is_promoted_and_never_rolled_back() -> None:
         decision, _ = run(make_rollout(), sound, seed, MOST_REQUESTS, every=50)
         assert decision is not None, seed
         assert decision.state is RolloutState.PROMOTED
+
+
+def at_the_limit(file: File, rng: np.random.Generator) -> Judgement:
+    """As slow as the policy allows, to the hair: the hardest case that must not be rolled back."""
+    its = sound(file, rng)
+    return replace(its, latency_ms=1.5 * its.latency_ms)
+
+
+@pytest.mark.parametrize("challenger", [sound, at_the_limit])
+def test_a_challenger_within_its_limits_is_not_rolled_back_by_many_looks(challenger: Version) -> None:
+    """One per cent is allowed. Evidence is the highest so far, so one look at the end sees what any look before saw."""
+    rollout = make_rollout(policy=RolloutPolicy(promotes=False))
+    decisions = [run(rollout, challenger, seed, 1500, every=1500)[0] for seed in range(SEEDS)]
+    assert sum(decision is not None for decision in decisions) <= 1

@@ -26,7 +26,7 @@ class RolloutPolicy:
         inconclusive_rate: how much the share of inconclusive verdicts may exceed the champion's.
         ks: largest distance of the two distributions of scores (Kolmogorov-Smirnov).
         psi: largest population stability index between them.
-        disagreement: largest share of files on which one says fake and the other real.
+        disagreement: largest share, of the files that both decide, on which one says fake and the other real.
         brier: how much the mean squared error on labelled files may exceed the champion's.
         promotes: promote by itself; otherwise a good challenger waits for `promote`, or for the longest time.
         pairs: in a canary, let the champion score the challenger's files aside, so that files can be compared.

@@ -135,6 +135,13 @@ class RolloutDesk:
         """The rollout of a model that runs."""
         return next((rollout for rollout in self._store.recent(name, 1) if rollout.running), None)
 
+    def is_promoted(self, rollout: Rollout) -> bool:
+        """Whether the newest rollout of the model is this one, and its challenger was to be champion."""
+        return any(
+            newest.rollout_id == rollout.rollout_id and newest.state is RolloutState.PROMOTED
+            for newest in self._store.recent(rollout.name, 1)
+        )
+
     def recent(self, name: str) -> list[Rollout]:
         """The newest rollouts of a model, the newest first."""
         return self._store.recent(name, MOST_LISTED)

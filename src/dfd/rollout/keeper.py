@@ -82,6 +82,7 @@ class RolloutKeeper:
         self._aside = SideScorer(self._recorder, clock)
         self._trial: Trial | None = None
         self._weighed: tuple[str, int, tuple[bool, bool]] | None = None  # what the last weighing rested on
+        self._told: str | None = None  # the rollout of whose promotion the follower was told
         self._error: str | None = None
         self._not_before_s = 0.0  # when to load again after a registry or a model server was away
         self._bell = threading.Event()
@@ -206,11 +207,12 @@ class RolloutKeeper:
         trial = self._trial
         if trial is None:
             return
-        won = trial.concerns(self._live.current) and self._desk.champion_of(self._name) == trial.rollout.challenger
-        if won:
-            self._moved()
-        else:
+        rollout = trial.rollout
+        if not trial.concerns(self._live.current) or not self._desk.is_promoted(rollout):
             self._route(None)
+        elif self._told != rollout.rollout_id and self._desk.champion_of(self._name) == rollout.challenger:
+            self._told = rollout.rollout_id
+            self._moved()
 
     def _route(self, trial: Trial | None) -> None:
         self._trial = trial

@@ -111,7 +111,7 @@ class _Reader:
         return self._rail(name, value, limit, excess, _Bet(limit))
 
     def latency(self, limit: float) -> Rail:
-        """How often a face takes the challenger over `limit` times what one takes the champion: every second at most."""
+        """How often a face takes the challenger over `limit` times the champion's time: half the time at most."""
         blocks = self.comparison.blocks(_timed)
         slower = np.array([[_share_slower(ours, theirs, limit) for ours, theirs in blocks]])
         one, other = ([_latency(each) for each in self._of(arm, _timed)] for arm in Arm)
