@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ class World:
         self.desk = RolloutDesk(self.store, self.registry, lambda: STARTED.at_s + 60)
         self.part: KeeperState | None = None
 
-    def services(self, **policy: object) -> Services:
+    def services(self, **policy: Any) -> Services:
         services = make_services(backend=FakeBackend(), manifest=make_manifest(version="1"), **policy)
         catalogue = ModelCatalogue(services.model, self.registry, self.desk, lambda: self.part, lambda: self.now_s)
         return replace(services, catalogue=catalogue)
@@ -110,6 +111,7 @@ async def test_who_may_not_ask_is_not_told(world: World) -> None:
     assert allowed.status_code == 200
 
 
+@pytest.mark.logs_errors
 async def test_a_database_that_is_away_is_told(world: World) -> None:
     world.store.error = JobStoreUnavailable("away")
     async with client_of(world.services()) as client:

@@ -53,7 +53,7 @@ def test_evidence_never_shrinks_and_is_never_infinite(gains: list[float], count:
 def test_luck_wins_the_bet_as_seldom_as_promised_though_one_always_looks(chance: float) -> None:
     """Ville: at most 5 % of 2000 fair games ever reach 20, looked at after each of 500 rounds."""
     rng = np.random.default_rng(7)
-    gains = (rng.random((2000, 500)) < chance) - chance
+    gains = (rng.random((2000, 500)) < chance).astype(np.float64) - chance
     highest = log_wealth(gains, -chance).max(axis=1)
     assert np.mean(highest >= math.log(20)) <= 0.05
 

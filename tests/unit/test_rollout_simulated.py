@@ -1,8 +1,10 @@
 """Whole rollouts on simulated traffic: bad challengers are sent back soon, good ones promoted, and neither by luck."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from tests.rollout_traffic import Version, files, inverted, make_rollout, observed, slow, sound
+from tests.rollout_traffic import File, Judgement, Version, files, inverted, make_rollout, observed, slow, sound
 
 from dfd.challenge.observation import Observation
 from dfd.challenge.policy import RolloutPolicy
