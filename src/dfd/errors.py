@@ -19,12 +19,14 @@
     │   ├── Unauthorized          no bearer token, or the wrong one
     │   ├── CallbackRefused       the callback address may not be sent to
     │   ├── JobNotFound           no such job
+    │   ├── VersionNotFound       no such model or version to tell of
     │   ├── ArtifactNotFound      the job has no such file, or it is no longer kept
     │   ├── RangeNotSatisfiable   the file has none of the bytes asked for
     │   ├── DeliveryNotFound      no such delivery of the job
     │   └── JobConflict           the job, or the key, is in no state for it
     │       ├── JobEnded          it has ended already
     │       ├── DeliveryConflict  its event is on its way already, or was sent too often
+    │       ├── FeedbackConflict  there is as much feedback on it as is taken
     │       ├── ReportNotReady    it has no report, or none yet
     │       └── IdempotencyConflict  the key was used for something else
     ├── ConfigurationError        the operator's settings are at fault
@@ -32,6 +34,7 @@
     │   ├── ModelNotFound         no such name or version
     │   ├── ModelCorrupt          a hash, the manifest or what it says of the model does not hold
     │   ├── ModelConflict         the version is there already, or an alias was moved meanwhile
+    │   ├── RecalibrationRefused  too few labels, or fitting calibration again makes it no better
     │   └── BackendUnavailable    the model does not answer
     ├── Unavailable               a part that the service rests on is away
     │   ├── JobStoreUnavailable   the database of jobs does not answer
@@ -153,6 +156,12 @@ class JobNotFound(RequestError):
     code = "job_not_found"
 
 
+class VersionNotFound(RequestError):
+    """There is no such model or version to tell of."""
+
+    code = "version_not_found"
+
+
 class ArtifactNotFound(RequestError):
     """The job has no such file, or it is no longer kept."""
 
@@ -197,6 +206,12 @@ class DeliveryConflict(JobConflict):
     code = "delivery_conflict"
 
 
+class FeedbackConflict(JobConflict):
+    """There is as much feedback on the job as is taken."""
+
+    code = "feedback_conflict"
+
+
 class ReportNotReady(JobConflict):
     """The job has no report: it has not ended, or it ended without one."""
 
@@ -237,6 +252,12 @@ class ModelConflict(ModelError):
     """The registry is in no state for it: the version exists, or an alias is elsewhere than was thought."""
 
     code = "model_conflict"
+
+
+class RecalibrationRefused(ModelError):
+    """There are too few labels to fit calibration again, or it gets no better by it."""
+
+    code = "recalibration_refused"
 
 
 class BackendUnavailable(ModelError):

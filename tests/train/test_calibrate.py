@@ -13,9 +13,9 @@ from scipy.special import expit
 from scipy.stats import chi2
 
 from dfd.aggregation import VerdictRule
-from dfd.evaluation import metrics
 from dfd.judgement import Calibration, CalibrationMethod
 from dfd.quality import squared_distances
+from dfd.statistics import metrics
 from dfd.types import QUALITY_MEASURES
 from dfd_train.calibrate import (
     Form,

@@ -17,12 +17,17 @@ from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
 from dfd.jobs.deliverer import Deliverer
 from dfd.jobs.desk import JobDesk
+from dfd.jobs.feedback import FeedbackDesk
 from dfd.jobs.policy import DeliveryPolicy, JobPolicy
 from dfd.jobs.sweeper import Sweeper
 from dfd.jobs.worker import Analyze, Worker
 from dfd.manifest import ModelManifest
+from dfd.monitoring.monitor import ModelMonitor
+from dfd.monitoring.observing import Tallier
 from dfd.ports import JobQueue, JobStore, ObjectStorage, UsageMeter
 from dfd.ports.deliveries import DeliveryStore, Notifier
+from dfd.ports.feedback import FeedbackStore, TallyStore
+from dfd.ports.registry import ModelRegistry
 from dfd.queues.embedded import EmbeddedQueue
 from dfd.report import ModelIdentity
 from dfd.settings import Settings
@@ -45,6 +50,8 @@ class JobParts:
 
     store: JobStore
     deliveries: DeliveryStore
+    feedback: FeedbackStore
+    tallies: TallyStore
     storage: ObjectStorage
     queue: JobQueue
     policy: JobPolicy
@@ -66,6 +73,26 @@ class JobParts:
             self.deliveries, lambda job_id: self.store.get(job_id) is not None, self.notifier, self.clock
         )
 
+    def feedback_desk(self) -> FeedbackDesk:
+        """Where people say what a video is."""
+        return FeedbackDesk(
+            self.feedback,
+            self.desk(None).report,
+            lambda job_id: self.store.get(job_id) is not None,
+            self.clock,
+            keep_sha256=not self.policy.zero_retention,
+        )
+
+    def tallier(self) -> Tallier:
+        """Counts what this process analyses."""
+        return Tallier(self.tallies, self.clock)
+
+    def monitor(self, registry: ModelRegistry) -> ModelMonitor:
+        """Tells how the versions of a registry are doing."""
+        return ModelMonitor(
+            lambda name, version: registry.load(name, version).manifest, self.feedback, self.tallies, self.clock
+        )
+
     def crew(self, analyze: Analyze, count: int) -> Crew:
         """So many workers, a sweeper, and deliverers where anything is sent."""
         place = f"{socket.gethostname()[:64]}-{secrets.token_hex(4)}"
@@ -73,7 +100,7 @@ class JobParts:
             Worker(f"{place}-{number}", self.store, self.storage, analyze, dfd.__version__, self.policy, self.clock)
             for number in range(count)
         ]
-        sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock)
+        sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock, self.feedback)
         return Crew(workers, sweeper, self.queue, self.policy, self._deliverers())
 
     def _deliverers(self) -> list[Deliverer]:
@@ -99,6 +126,8 @@ def build_job_parts(settings: Settings) -> JobParts:
     return JobParts(
         store=store,
         deliveries=store.deliveries(),
+        feedback=store.feedback(),
+        tallies=store.tallies(),
         storage=storage,
         queue=_build_queue(settings),
         policy=_policy(settings),
@@ -156,6 +185,7 @@ def _policy(settings: Settings) -> JobPolicy:
         timeout_s=settings.job_timeout_s,
         retry=Retry(max_attempts=settings.job_max_attempts),
         retention_s=settings.retention_days * _DAY_S,
+        feedback_retention_s=settings.feedback_retention_days * _DAY_S,
         zero_retention=settings.zero_retention,
     )
 

@@ -11,6 +11,7 @@ from dfd.bootstrap import Model, analysis_options
 from dfd.bootstrap.backends import tf_serving as tf_serving_of
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.bootstrap.live import build_live
+from dfd.bootstrap.registry import build_registry
 from dfd.ports import FaceDetector, UsageMeter, VideoOpener
 from dfd.settings import Settings
 
@@ -25,8 +26,9 @@ def build_services(
 ) -> Services:
     """What the HTTP interface is given; raises as `dfd.bootstrap.build_parts` and `build_job_parts` do."""
     shared = settings.shared_by(max(1, settings.job_workers))
-    live, follower = build_live(shared, opener=opener, detector=detector, model=model)
     job_parts = build_job_parts(settings)
+    tallier = job_parts.tallier()
+    live, follower = build_live(shared, opener=opener, detector=detector, model=model, tallier=tallier)
     desk = job_parts.desk(live.current.manifest)
     live.when_switched(lambda loaded: desk.answers_now(loaded.identity))
     return Services(
@@ -42,6 +44,8 @@ def build_services(
         tf_serving=tf_serving or partial(_said_by, tf_serving_of(settings)),
         jobs=desk,
         callbacks=job_parts.callbacks(),
+        feedback=job_parts.feedback_desk(),
+        monitor=job_parts.monitor(build_registry(settings)),
         crew=job_parts.crew(live.analyze, settings.job_workers),
         limits=_limits(settings, job_parts.meter),
         follower=follower,

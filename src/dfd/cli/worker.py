@@ -25,8 +25,9 @@ def worker(count: int | None, queue: str | None = None) -> int:
     settings = load_settings(job_workers=count, job_queue=queue)
     configure_logging(settings.log_level)
     workers = max(1, settings.job_workers)
-    live, follower = build_live(settings.shared_by(workers))
-    crew = build_job_parts(settings).crew(live.analyze, workers)
+    parts = build_job_parts(settings)
+    live, follower = build_live(settings.shared_by(workers), tallier=parts.tallier())
+    crew = parts.crew(live.analyze, workers)
     stop = threading.Event()
 
     def told(_signal: int, _frame: FrameType | None) -> None:

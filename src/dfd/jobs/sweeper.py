@@ -8,6 +8,7 @@ from dfd.job import Job
 from dfd.jobs.desk import UPLOADS
 from dfd.jobs.policy import JobPolicy
 from dfd.ports import JobQueue, JobStore, ObjectStorage
+from dfd.ports.feedback import FeedbackStore
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,13 +26,24 @@ class Sweeper:
         queue: JobQueue,
         policy: JobPolicy,
         clock: Callable[[], float],
+        feedback: FeedbackStore | None = None,
     ) -> None:
-        """Sweep by the rules of `policy`; `clock` gives seconds since the epoch."""
+        """Sweep by the rules of `policy`.
+
+        Args:
+            store: the table of jobs.
+            storage: keeps the files.
+            queue: wakes workers.
+            policy: limits and times.
+            clock: seconds since the epoch.
+            feedback: the table of feedback; None leaves it alone.
+        """
         self._store = store
         self._storage = storage
         self._queue = queue
         self._policy = policy
         self._clock = clock
+        self._feedback = feedback
 
     def sweep(self) -> None:
         """Give jobs of dead workers back to the queue, end what is over, and delete what is no longer kept.
@@ -67,6 +79,8 @@ class Sweeper:
         count = self._store.remove_ended(self._clock() - self._policy.retention_s, _AT_ONCE)
         if count:
             _LOG.info("jobs forgotten", extra={"count": count})
+        if self._feedback is not None:
+            self._feedback.forget(self._clock() - self._policy.feedback_retention_s, _AT_ONCE)
 
     def delete_orphans(self) -> int:
         """Delete old files that belong to no job: their process died before it wrote the row, or after it went.
