@@ -93,7 +93,8 @@ def psi(counts: Sequence[int], reference: Sequence[int]) -> float:
     """Population stability index: ``sum((q - p) ln(q / p))`` over the bins' shares p and q.
 
     The sum of both Kullback-Leibler divergences (Jeffreys, 1946), named and given its bands by scorecards (Siddiqi,
-    "Credit risk scorecards", 2006). Shares are held above half a video of the smaller sample, so that an empty bin has a logarithm.
+    "Credit risk scorecards", 2006). Shares are held above half a video of the smaller sample, so that an
+    empty bin has a logarithm.
 
     Args:
         counts: in each bin.

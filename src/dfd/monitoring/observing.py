@@ -40,7 +40,7 @@ class Tallier:
     """
 
     def __init__(self, store: TallyStore, clock: Callable[[], float]) -> None:
-        """Count in `store`, by the hours of `clock` (seconds since the epoch); the thread begins with the first count."""
+        """Count in `store`, by the hours of `clock` (seconds since the epoch); a thread begins with the first count."""
         self._store = store
         self._clock = clock
         self._waiting: queue.Queue[tuple[int, Mapping[Tally, int]]] = queue.Queue(_MOST_WAITING)
