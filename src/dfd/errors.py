@@ -26,7 +26,6 @@
     │   └── JobConflict           the job, or the key, is in no state for it
     │       ├── JobEnded          it has ended already
     │       ├── DeliveryConflict  its event is on its way already, or was sent too often
-    │       ├── FeedbackConflict  there is as much feedback on it as is taken
     │       ├── ReportNotReady    it has no report, or none yet
     │       └── IdempotencyConflict  the key was used for something else
     ├── ConfigurationError        the operator's settings are at fault
@@ -204,12 +203,6 @@ class DeliveryConflict(JobConflict):
     """The event of the job cannot be sent again now."""
 
     code = "delivery_conflict"
-
-
-class FeedbackConflict(JobConflict):
-    """There is as much feedback on the job as is taken."""
-
-    code = "feedback_conflict"
 
 
 class ReportNotReady(JobConflict):

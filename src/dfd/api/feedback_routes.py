@@ -24,7 +24,7 @@ _Services = Annotated[Services, Depends(services_of)]
     responses=documented(
         "job_not_found",
         "report_not_ready",
-        "feedback_conflict",
+        "job_conflict",
         "invalid_parameter",
         "internal",
         "job_store_unavailable",

@@ -73,7 +73,6 @@ KINDS: Mapping[str, ProblemKind] = {
     "job_conflict": ProblemKind(409, "The job is in no state for this"),
     "job_ended": ProblemKind(409, "The job has ended"),
     "delivery_conflict": ProblemKind(409, "The event cannot be sent again now"),
-    "feedback_conflict": ProblemKind(409, "The job has as much feedback as is taken"),
     "report_not_ready": ProblemKind(409, "The job has no report"),
     "idempotency_conflict": ProblemKind(409, "The idempotency key was used for something else"),
     "configuration": ProblemKind(500, "The service is not set up", "The operator's log says what is wrong."),

@@ -21,7 +21,7 @@ def feedback(job_id: str, label: str | None, note: str | None, reviewer: str | N
         ConfigurationError: the settings do not hold.
         InvalidParameter: the note or the reviewer is too long or blank.
         JobNotFound: there is no such job.
-        ReportNotReady, FeedbackConflict: it takes no feedback.
+        ReportNotReady, JobConflict: it takes no feedback.
         JobStoreUnavailable: the database does not answer.
     """
     with opened_parts() as parts:

@@ -77,8 +77,8 @@ def _write(model: RegisteredModel, manifest: ModelManifest, folder: Path) -> Non
         _link(model.directory / relative, place)
     manifest.write(folder / MANIFEST_NAME)
     about = (
-        f"> Version {manifest.version} is version {model.manifest.version} with its calibration fitted again to labelled "
-        f"videos (`reference.recalibration` and `metrics.recalibration` in the manifest). What follows was written of "
+        f"> Version {manifest.version} is version {model.manifest.version} with its calibration fitted again to "
+        f"labelled videos (`reference.recalibration` and `metrics.recalibration` in the manifest). What follows was written of "
         f"version {model.manifest.version}: its probabilities and thresholds are not those of this version.\n\n"
     )
     old = model.directory / CARD[0]

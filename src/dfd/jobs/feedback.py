@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dfd.errors import FeedbackConflict, InvalidParameter, JobNotFound
+from dfd.errors import InvalidParameter, JobConflict, JobNotFound
 from dfd.feedback import MOST_FEEDBACK, Evidence, Feedback, Label, Review, ReviewPlace, latest_label
 from dfd.jobs.telling import job_to_dict, moment
 from dfd.ports.feedback import FeedbackStore
@@ -44,14 +44,14 @@ class FeedbackDesk:
             InvalidParameter: the note or the reviewer is too long or blank.
             JobNotFound: there is no such job.
             ReportNotReady: it has no report, so there is nothing to say anything of.
-            FeedbackConflict: there is as much feedback on it as is taken.
+            JobConflict: there is as much feedback on it as is taken.
         """
         evidence = Evidence.of_report(json.loads(self._report_of(job_id)), keep_sha256=self._keep_sha256)
         new = Feedback(label, self._clock(), evidence, job_id, note, reviewer)
 
         def make(known: Sequence[Feedback]) -> Feedback:
             if len(known) >= MOST_FEEDBACK:
-                raise FeedbackConflict(f"the job has feedback {MOST_FEEDBACK} times, which is the most")
+                raise JobConflict(f"the job has feedback {MOST_FEEDBACK} times, which is the most")
             return new
 
         added = self._store.add(job_id, make)

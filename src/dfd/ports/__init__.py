@@ -222,10 +222,7 @@ class JobStore(ABC):
 
     @abstractmethod
     def remove_ended(self, ended_before_s: float, limit: int) -> int:
-        """Forget jobs that ended by this time and whose file is gone, with all that is theirs; how many there were.
-
-        Of their feedback stays what `dfd.ports.feedback.FeedbackStore` says.
-        """
+        """Forget jobs that ended by this time and whose file is gone, with what is theirs (see `FeedbackStore`); how many."""
 
 
 @dataclass(frozen=True, slots=True)
