@@ -46,8 +46,7 @@
             └── QuotaExceeded     or for today
 
 Every class has a stable ``code``; HTTP statuses and exit codes are each mapped from it in one table
-(`dfd.api.problems`, `dfd.cli`). What a video merely lacks (a face, light, length) is no error: it is a reason in
-the report.
+(`dfd.api.problems`, `dfd.cli`). What a video merely lacks (a face, light) is no error: it is a reason in the report.
 """
 
 from typing import ClassVar

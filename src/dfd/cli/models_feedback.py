@@ -78,8 +78,8 @@ def _write(model: RegisteredModel, manifest: ModelManifest, folder: Path) -> Non
     manifest.write(folder / MANIFEST_NAME)
     about = (
         f"> Version {manifest.version} is version {model.manifest.version} with its calibration fitted again to "
-        f"labelled videos (`reference.recalibration` and `metrics.recalibration` in the manifest). What follows was written of "
-        f"version {model.manifest.version}: its probabilities and thresholds are not those of this version.\n\n"
+        f"labelled videos (`reference.recalibration` and `metrics.recalibration` in the manifest). What follows "
+        f"was written of version {model.manifest.version}: its probabilities and thresholds are others.\n\n"
     )
     old = model.directory / CARD[0]
     card = old.read_text(encoding="utf-8") if old.is_file() else ""
