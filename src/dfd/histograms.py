@@ -63,6 +63,7 @@ class ReferenceHistogram:
         found = np.asarray(values, np.float64)
         inner = np.quantile(found, np.arange(1, bins) / bins, method="linear")
         edges = [float(edge) for edge in np.unique(np.round(inner, 6)) if found.min() < edge]
+        edges = edges or [float(value) for value in np.unique(found)[1:2]]  # nearly all are the least
         reals = found[~np.asarray(is_fake, bool)]
         return cls(tuple(edges), tuple(counted(found, edges)), tuple(counted(reals, edges)))
 
