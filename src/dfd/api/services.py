@@ -9,7 +9,9 @@ from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
 from dfd.jobs.desk import JobDesk
 from dfd.pipeline import AnalysisOptions
+from dfd.rollout.catalogue import ModelCatalogue
 from dfd.rollout.follower import AliasFollower
+from dfd.rollout.keeper import RolloutKeeper
 from dfd.rollout.live import LiveModel
 
 
@@ -68,6 +70,8 @@ class Services:
         crew: works on jobs for as long as the application runs; None leaves that to others.
         limits: how often each caller may ask; None as often as he likes.
         follower: keeps `model` up to date for as long as the application runs; None where its version is fixed.
+        keeper: takes part in rollouts for as long as the application runs; None where the champion is not followed.
+        catalogue: tells of versions, aliases and rollouts; None where nobody is told.
     """
 
     model: LiveModel
@@ -79,3 +83,5 @@ class Services:
     crew: Crew | None = None
     limits: RequestLimits | None = None
     follower: AliasFollower | None = None
+    keeper: RolloutKeeper | None = None
+    catalogue: ModelCatalogue | None = None

@@ -25,12 +25,11 @@ def build_services(
 ) -> Services:
     """What the HTTP interface is given; raises as `dfd.bootstrap.build_parts` and `build_job_parts` do."""
     shared = settings.shared_by(max(1, settings.job_workers))
-    live, follower = build_live(shared, opener=opener, detector=detector, model=model)
+    live = build_live(shared, opener=opener, detector=detector, model=model)
     job_parts = build_job_parts(settings)
-    desk = job_parts.desk(live.current.manifest)
-    live.when_switched(lambda loaded: desk.answers_now(loaded.identity))
+    keeper = live.keeper(job_parts)
     return Services(
-        model=live,
+        model=live.model,
         options=analysis_options(settings),
         policy=ServicePolicy(
             max_upload_bytes=settings.max_upload_mb * 1024 * 1024,
@@ -40,11 +39,13 @@ def build_services(
             presigned_expiry_s=settings.presigned_expiry_s if settings.presigned_downloads else None,
         ),
         tf_serving=tf_serving or partial(_said_by, tf_serving_of(settings)),
-        jobs=desk,
+        jobs=job_parts.desk(live.model.identity_for),
         callbacks=job_parts.callbacks(),
-        crew=job_parts.crew(live.analyze, settings.job_workers),
+        crew=job_parts.crew(live.model.analyze, settings.job_workers),
         limits=_limits(settings, job_parts.meter),
-        follower=follower,
+        follower=live.follower,
+        keeper=keeper,
+        catalogue=live.catalogue(job_parts, keeper),
     )
 
 

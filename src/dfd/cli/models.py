@@ -41,7 +41,7 @@ def list_models(chosen: str | None, as_json: bool) -> ExitCode:
             (f"{row['name']}/{row['version']}", ", ".join(row["aliases"]) or "-", *_told(row), row["error"] or "-")
             for row in rows
         ]
-        _write_table(("model", "is", "architecture", "AUC", "weights", "error"), cells)
+        write_table(("model", "is", "architecture", "AUC", "weights", "error"), cells)
     return ExitCode.DONE
 
 
@@ -66,10 +66,10 @@ def show(model: str, as_json: bool) -> ExitCode:
         return ExitCode.DONE
     facts = {"versions": ", ".join(versions), "champion": aliases.champion, "challenger": aliases.challenger}
     facts |= {"previous": aliases.previous, "revision": str(aliases.revision)}
-    _write_table((model, ""), [(key, value or "-") for key, value in facts.items()])
+    write_table((model, ""), [(key, value or "-") for key, value in facts.items()])
     if aliases.history:
         headings = ("revision", "at (UTC)", "by", "change", "reason", "figures")
-        _write_table(headings, [change_cells(change) for change in aliases.history])
+        write_table(headings, [change_cells(change) for change in aliases.history])
     return ExitCode.DONE
 
 
@@ -99,7 +99,7 @@ def verify(chosen: str | None, as_json: bool) -> ExitCode:
         write_lines(rows)
     else:
         cells = [(row["model"], "ok" if row["ok"] else "no", row["error"] or row.get("note", "")) for row in rows]
-        _write_table(("what", "", "detail"), cells)
+        write_table(("what", "", "detail"), cells)
     return ExitCode.DONE if all(row["ok"] for row in rows) else ExitCode.MODEL_OR_CONFIGURATION
 
 
@@ -115,7 +115,7 @@ def change_cells(change: AliasChange) -> tuple[str, ...]:
     """A change as cells of a table."""
     note = change.note
     figures = ", ".join(f"{key} {value:.4f}" for key, value in note.figures.items())
-    moved = f"{change.action.value} {change.alias.value}: {change.before or 'none'} -> {change.after}"
+    moved = f"{change.action.value} {change.alias.value}: {change.before or 'none'} -> {change.after or 'none'}"
     at = datetime.fromtimestamp(note.at_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
     return (str(change.revision), at, note.actor, moved, note.reason, figures or "-")
 
@@ -186,7 +186,8 @@ def _verified_aliases(registry: ModelRegistry, name: str) -> Row:
     return row
 
 
-def _write_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def write_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table to stdout."""
     console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
     table = Table()
     for heading in headings:

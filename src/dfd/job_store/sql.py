@@ -14,6 +14,7 @@ from dfd.job import Job, JobState
 from dfd.job_store.database import Database
 from dfd.job_store.deliveries import SqlDeliveryStore, add_first
 from dfd.job_store.migrating import migrate
+from dfd.job_store.rollouts import SqlRolloutStore
 from dfd.job_store.rows import to_job, to_row
 from dfd.job_store.schema import DELIVERIES, JOBS, REPORTS
 from dfd.job_store.usage import SqlUsageMeter
@@ -44,6 +45,10 @@ class SqlJobStore(JobStore):
     def deliveries(self) -> SqlDeliveryStore:
         """The deliveries in the same database."""
         return SqlDeliveryStore(self._database)
+
+    def rollouts(self) -> SqlRolloutStore:
+        """The rollouts in the same database."""
+        return SqlRolloutStore(self._database)
 
     def close(self) -> None:
         """Close idle connections."""
