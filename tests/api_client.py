@@ -86,7 +86,7 @@ def make_services(
     """Services around an analyzer, with the given policy; jobs wait in memory, and nobody works on them."""
     model = make_report().model
     store = FakeJobStore()
-    in_memory = JobDesk(store, FakeStorage(), FakeQueue(), model, "1", JobPolicy(), lambda: 100.0)
+    in_memory = JobDesk(store, FakeStorage(), FakeQueue(), lambda _sha256: model, "1", JobPolicy(), lambda: 100.0)
     return Services(
         model=LiveModel(LoadedModel(analyzer or FakeAnalyzer(), backend or FakeBackend(), manifest or make_manifest())),
         options=AnalysisOptions(),

@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from dfd.challenge.observation import Arm, Observation
+from dfd.challenge.rollout import Rollout
 from dfd.delivery import Answer, Delivery, first_delivery
-from dfd.errors import CallbackRefused, StorageUnavailable
+from dfd.errors import CallbackRefused, ModelConflict, StorageUnavailable
 from dfd.feedback import Feedback
 from dfd.job import Job, JobState
 from dfd.jobs.options import options_to_dict
@@ -38,6 +40,7 @@ from dfd.ports import (
     VideoSource,
 )
 from dfd.ports.deliveries import DeliveryStore, DeliveryTransition, Errand, Notifier
+from dfd.ports.rollouts import RolloutStore, RolloutTransition
 from dfd.report import Coverage, ModelIdentity, Report
 from dfd.types import (
     BoundingBox,
@@ -620,3 +623,77 @@ class FakeMeter(UsageMeter):
 
     def forget(self, now_s: float) -> None:
         self.counts = {key: value for key, value in self.counts.items() if value[1] > now_s}
+
+
+@dataclass
+class FakeRolloutStore(RolloutStore):
+    """Rollouts in memory.
+
+    Attributes:
+        error: raised by every method while it is set.
+    """
+
+    error: Exception | None = None
+    _rollouts: dict[str, Rollout] = field(default_factory=dict)
+    _observations: dict[tuple[str, str, Arm], Observation] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @contextmanager
+    def _tables(self) -> Iterator[None]:
+        with self._lock:
+            if self.error is not None:
+                raise self.error
+            yield
+
+    def start(self, rollout: Rollout) -> None:
+        with self._tables():
+            if any(other.name == rollout.name and other.running for other in self._rollouts.values()):
+                raise ModelConflict(f"a rollout of {rollout.name} is running")
+            self._rollouts[rollout.rollout_id] = rollout
+
+    def recent(self, name: str, limit: int) -> list[Rollout]:
+        with self._tables():
+            return [rollout for rollout in reversed(self._rollouts.values()) if rollout.name == name][:limit]
+
+    def unsettled(self, name: str) -> list[Rollout]:
+        with self._tables():
+            return [
+                rollout
+                for rollout in self._rollouts.values()
+                if rollout.name == name and not rollout.running and not rollout.settled
+            ]
+
+    def change(self, rollout_id: str, transition: RolloutTransition) -> Rollout | None:
+        with self._tables():
+            found = self._rollouts.get(rollout_id)
+            changed = None if found is None else transition(found)
+            if changed is not None:
+                self._rollouts[rollout_id] = changed
+            return changed
+
+    def observe(self, observations: Sequence[Observation]) -> int:
+        with self._tables():
+            before = len(self._observations)
+            for each in observations:
+                rollout = self._rollouts.get(each.rollout_id)
+                if rollout is not None and rollout.running:
+                    self._observations.setdefault((each.rollout_id, each.input_sha256, each.arm), each)
+            return len(self._observations) - before
+
+    def count(self, rollout_id: str) -> int:
+        return len(self.observations(rollout_id))
+
+    def observations(self, rollout_id: str) -> list[Observation]:
+        with self._tables():
+            return [each for each in self._observations.values() if each.rollout_id == rollout_id]
+
+    def forget(self, before_s: float) -> int:
+        with self._tables():
+            old = [
+                key
+                for key, each in self._observations.items()
+                if each.at_s < before_s and not self._rollouts[each.rollout_id].running
+            ]
+            for key in old:
+                del self._observations[key]
+            return len(old)

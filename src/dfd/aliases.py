@@ -35,6 +35,8 @@ class Action(StrEnum):
 
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+    WITHDRAW = "withdraw"
+    """Of a challenger: no version is to be tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class AliasChange:
         action: what was done.
         alias: to which alias.
         before: version it named, None for none.
-        after: version it names since.
+        after: version it names since, None for none.
         note: who, when and why.
     """
 
@@ -76,7 +78,7 @@ class AliasChange:
     action: Action
     alias: Alias
     before: str | None
-    after: str
+    after: str | None
     note: Note
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,7 +105,12 @@ class AliasChange:
         at_s = datetime.fromisoformat(data["at"]).timestamp()
         note = Note(at_s, data["actor"], data["reason"], dict(data["figures"]))
         return cls(
-            int(data["revision"]), Action(data["action"]), Alias(data["alias"]), data["from"], str(data["to"]), note
+            int(data["revision"]),
+            Action(data["action"]),
+            Alias(data["alias"]),
+            data["from"],
+            _version(data["to"]),
+            note,
         )
 
 
@@ -164,6 +171,16 @@ class Aliases:
             Action.ROLLBACK, Alias.CHAMPION, back, note, champion=back, previous=None, challenger=self._other(back)
         )
 
+    def withdrawn(self, note: Note) -> Self:
+        """No version is the challenger any more.
+
+        Raises:
+            ModelConflict: none was.
+        """
+        if self.challenger is None:
+            raise ModelConflict("there is no challenger to withdraw")
+        return self._changed(Action.WITHDRAW, Alias.CHALLENGER, None, note, challenger=None)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; `from_dict` reads it back to equal aliases."""
         history = [change.to_dict() for change in self.history]
@@ -191,7 +208,7 @@ class Aliases:
         """The challenger, unless it is `version`."""
         return None if self.challenger == version else self.challenger
 
-    def _changed(self, action: Action, alias: Alias, after: str, note: Note, **named: str | None) -> Self:
+    def _changed(self, action: Action, alias: Alias, after: str | None, note: Note, **named: str | None) -> Self:
         change = AliasChange(self.revision + 1, action, alias, self.version_of(alias), after, note)
         kept: Sequence[AliasChange] = (*self.history, change)[-MOST_HISTORY:]
         return replace(self, revision=change.revision, history=tuple(kept), **named)

@@ -128,6 +128,18 @@ def test_aliases_come_back_as_they_were_stored(house: House) -> None:
     assert (back.champion, back.challenger, back.previous) == ("1", None, None)
 
 
+def test_a_challenger_that_was_withdrawn_is_none(house: House) -> None:
+    house.add("1", "2")
+    aliases = house.promote("1").promoted("2", Alias.CHALLENGER, NOTE)
+    house.registry.store_aliases(house.name, aliases)
+    house.registry.store_aliases(house.name, house.registry.aliases(house.name).withdrawn(NOTE))
+    seen = house.registry.aliases(house.name)
+    assert (seen.champion, seen.challenger) == ("1", None)
+    assert (seen.history[-1].before, seen.history[-1].after) == ("2", None)
+    with pytest.raises(ModelNotFound, match="is challenger"):
+        house.registry.resolve(house.name, "challenger")
+
+
 def test_of_two_changes_of_the_same_aliases_one_is_refused(house: House) -> None:
     house.add("1", "2", "3")
     seen = house.promote("1")

@@ -69,6 +69,20 @@ def test_several_processes_may_migrate_at_once(url: str) -> None:
         database.close()
 
 
+def test_who_opens_a_new_file_waits_for_those_who_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    freed = threading.Timer(0.3, other.rollback)
+    freed.start()
+    database = Database(f"sqlite:///{path}")
+    with database.writing() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    freed.join()
+    other.close()
+    database.close()
+
+
 @pytest.mark.parametrize("revision", ["0002", "0003"])
 def test_tables_of_earlier_versions_are_brought_up_to_date_with_their_jobs(url: str, revision: str) -> None:
     store = SqlJobStore(url)

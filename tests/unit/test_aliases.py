@@ -48,6 +48,15 @@ def test_a_rollback_works_once() -> None:
         back.rolled_back(NOTE)
 
 
+def test_a_challenger_is_withdrawn_once() -> None:
+    aliases = promoted("1").promoted("2", Alias.CHALLENGER, NOTE).withdrawn(NOTE)
+    assert (aliases.champion, aliases.challenger, aliases.revision) == ("1", None, 3)
+    assert (aliases.history[-1].before, aliases.history[-1].after) == ("2", None)
+    assert Aliases.from_dict(json.loads(json.dumps(aliases.to_dict()))) == aliases
+    with pytest.raises(ModelConflict, match="no challenger"):
+        aliases.withdrawn(NOTE)
+
+
 @pytest.mark.parametrize("alias", list(Alias))
 def test_nothing_is_promoted_to_what_it_is(alias: Alias) -> None:
     aliases = Aliases().promoted("1", alias, NOTE)

@@ -117,7 +117,7 @@ def test_what_does_not_open_here_is_not_handed_in(table: Table) -> None:
 
 def test_what_workers_say_of_the_upload_is_said_of_the_file(table: Table) -> None:
     found = ended_by_hand(
-        table, lambda job: job.failed(1, 2.0, JobFailure("unreadable_video", "the upload is damaged"))
+        table, lambda job: job.failed(1, time.time(), JobFailure("unreadable_video", "the upload is damaged"))
     )
     assert isinstance(found.error, UnreadableVideo) and found.lasting
     assert found.outcome["error"] == {"code": "unreadable_video", "message": f"{table.folder / 'a.mp4'} is damaged"}
@@ -126,8 +126,8 @@ def test_what_workers_say_of_the_upload_is_said_of_the_file(table: Table) -> Non
 @pytest.mark.parametrize(
     ("transition", "kind", "code"),
     [
-        (lambda job: job.failed(1, 2.0, JobFailure("worker_lost", "lost")), DfdError, "worker_lost"),
-        (lambda job: job.failed(1, 2.0, JobFailure("backend_unavailable", "away")), BackendUnavailable, None),
+        (lambda job: job.failed(1, time.time(), JobFailure("worker_lost", "lost")), DfdError, "worker_lost"),
+        (lambda job: job.failed(1, time.time(), JobFailure("backend_unavailable", "away")), BackendUnavailable, None),
         (lambda job: replace(job, state=JobState.CANCELLED), Unavailable, None),
         (lambda job: replace(job, state=JobState.EXPIRED), Unavailable, None),
     ],
@@ -148,9 +148,9 @@ def ended_by_hand(table: Table, transition: Callable[[Job], Job | None]) -> Fini
     thread = threading.Thread(target=lambda: found.extend(table.run(table.items("a.mp4"))))
     thread.start()
     deadline_s = time.monotonic() + 20
-    while table.store.claim(lambda job: job.claimed("other", 1.0, 30.0), 1.0) is None:
+    while table.store.claim(lambda job: job.claimed("other", time.time(), 30.0), time.time()) is None:
         assert time.monotonic() < deadline_s
-        time.sleep(0.01)  # the thread that submits is to get on
+        time.sleep(0.01)
     [job] = table.jobs()
     table.store.change(job.job_id, transition)
     thread.join(20)

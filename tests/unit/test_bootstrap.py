@@ -209,11 +209,12 @@ def test_an_operating_point_that_the_next_version_lacks_keeps_the_old_one(tmp_pa
     registry, note = DirectoryRegistry(tmp_path), Note(0.0, "test", "to see")
     registry.store_aliases("deepfake", registry.aliases("deepfake").promoted("1", Alias.CHAMPION, note))
     settings = load_settings(models_dir=tmp_path, model_version="champion", operating_point="balanced", threads=1)
-    live, follower = build_live(settings, opener=FakeVideoOpener(), detector=FakeDetector())
+    live = build_live(settings, opener=FakeVideoOpener(), detector=FakeDetector())
+    follower = live.follower
     registry.store_aliases("deepfake", registry.aliases("deepfake").promoted("2", Alias.CHAMPION, note))
     assert follower is not None
     assert not follower.look()
-    assert (live.current.manifest.version, follower.state.error) == ("1", "configuration")
+    assert (live.model.current.manifest.version, follower.state.error) == ("1", "configuration")
 
 
 def test_an_alias_that_names_nothing_stops_the_start(tmp_path: Path) -> None:
@@ -225,4 +226,4 @@ def test_an_alias_that_names_nothing_stops_the_start(tmp_path: Path) -> None:
 def test_a_version_that_is_fixed_is_not_followed(tmp_path: Path) -> None:
     write_registry(tmp_path, version="1")
     settings = load_settings(models_dir=tmp_path, model_version="1", threads=1)
-    assert build_live(settings, opener=FakeVideoOpener(), detector=FakeDetector())[1] is None
+    assert build_live(settings, opener=FakeVideoOpener(), detector=FakeDetector()).follower is None

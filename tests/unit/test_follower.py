@@ -63,15 +63,6 @@ def test_an_alias_that_moved_brings_another_version() -> None:
     assert follower.state == FollowState("champion", "2")
 
 
-def test_listeners_hear_of_each_switch() -> None:
-    world, heard = World(), list[str]()
-    world.live.when_switched(lambda model: heard.append(model.identity.version))
-    follower = world.follower()
-    for world.wanted in ("1", "2", "1"):
-        follower.look()
-    assert heard == ["2", "1"]
-
-
 @pytest.mark.logs_errors
 def test_a_version_that_does_not_load_leaves_the_old_one(caplog: pytest.LogCaptureFixture) -> None:
     world = World(wanted="2", broken={"2": ModelCorrupt("a hash does not hold")})

@@ -65,7 +65,7 @@ class House:
     @property
     def desk(self) -> JobDesk:
         model = make_report().model
-        return JobDesk(self.store, self.storage, self.queue, model, "1", self.policy, self.clock)
+        return JobDesk(self.store, self.storage, self.queue, lambda _sha256: model, "1", self.policy, self.clock)
 
     def worker(self, analyze: Callable[..., Report] | None = None) -> Worker:
         return Worker("w", self.store, self.storage, analyze or self.analyzer.analyze, "1", self.policy, self.clock)

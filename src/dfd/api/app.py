@@ -21,6 +21,7 @@ from dfd.api.feedback_routes import feedback
 from dfd.api.health import ModelProbe
 from dfd.api.job_routes import JobFrontDesk, jobs
 from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErrors
+from dfd.api.model_routes import models
 from dfd.api.routes import predictions, probes
 from dfd.api.schemas import Problem
 from dfd.api.services import Services
@@ -71,7 +72,7 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app)
     _add_middleware(app, services.policy.cors_origins)
     token = services.policy.bearer_token
-    for router in (predictions, jobs, artifacts, deliveries, feedback, drift):
+    for router in (predictions, jobs, artifacts, deliveries, feedback, models, drift):
         if token is None:
             app.include_router(router)
         else:
@@ -116,16 +117,20 @@ async def _at_work(app: FastAPI) -> AsyncIterator[None]:
     except BackendUnavailable as error:
         _LOG.warning("the model does not answer yet: %s", error)
     stop_streams = app.state.jobs.streams.stop
-    follower = services.follower
+    follower, keeper = services.follower, services.keeper
     if services.crew is not None:
         services.crew.start()
     if follower is not None:
         follower.start()
+    if keeper is not None:
+        keeper.start()
     try:
         with told_to_stop(stop_streams), told_to_reload(None if follower is None else follower.nudge):
             yield
     finally:
         stop_streams()
+        if keeper is not None:
+            await to_thread.run_sync(keeper.stop)
         if follower is not None:
             await to_thread.run_sync(follower.stop)
         if services.crew is not None:

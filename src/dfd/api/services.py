@@ -11,7 +11,9 @@ from dfd.jobs.desk import JobDesk
 from dfd.jobs.feedback import FeedbackDesk
 from dfd.monitoring.monitor import ModelMonitor
 from dfd.pipeline import AnalysisOptions
+from dfd.rollout.catalogue import ModelCatalogue
 from dfd.rollout.follower import AliasFollower
+from dfd.rollout.keeper import RolloutKeeper
 from dfd.rollout.live import LiveModel
 
 
@@ -72,6 +74,8 @@ class Services:
         crew: works on jobs for as long as the application runs; None leaves that to others.
         limits: how often each caller may ask; None as often as he likes.
         follower: keeps `model` up to date for as long as the application runs; None where its version is fixed.
+        keeper: takes part in rollouts for as long as the application runs; None where the champion is not followed.
+        catalogue: tells of versions, aliases and rollouts; None where nobody is told.
     """
 
     model: LiveModel
@@ -85,3 +89,5 @@ class Services:
     crew: Crew | None = None
     limits: RequestLimits | None = None
     follower: AliasFollower | None = None
+    keeper: RolloutKeeper | None = None
+    catalogue: ModelCatalogue | None = None

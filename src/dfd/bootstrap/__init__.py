@@ -15,6 +15,7 @@ from dfd.faces.haar import HaarDetector
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener
+from dfd.report import ModelIdentity
 from dfd.settings import Settings
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
@@ -32,6 +33,11 @@ class Parts:
     backend: ModelBackend
     manifest: ModelManifest
     threads: int
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What reports call the model."""
+        return ModelIdentity(self.manifest.name, self.manifest.version, self.manifest.weights_sha256)
 
     def analyzer(self) -> Analyzer:
         """Put the parts together."""

@@ -21,13 +21,13 @@ from dfd.jobs.feedback import FeedbackDesk
 from dfd.jobs.policy import DeliveryPolicy, JobPolicy
 from dfd.jobs.sweeper import Sweeper
 from dfd.jobs.worker import Analyze, Worker
-from dfd.manifest import ModelManifest
 from dfd.monitoring.monitor import ModelMonitor
 from dfd.monitoring.observing import Tallier
 from dfd.ports import JobQueue, JobStore, ObjectStorage, UsageMeter
 from dfd.ports.deliveries import DeliveryStore, Notifier
 from dfd.ports.feedback import FeedbackStore, TallyStore
 from dfd.ports.registry import ModelRegistry
+from dfd.ports.rollouts import RolloutStore
 from dfd.queues.embedded import EmbeddedQueue
 from dfd.report import ModelIdentity
 from dfd.settings import Settings
@@ -59,13 +59,11 @@ class JobParts:
     notifier: Notifier | None = None
     clock: Callable[[], float] = time.time
     meter: UsageMeter | None = None
+    rollouts: RolloutStore | None = None
 
-    def desk(self, manifest: ModelManifest | None) -> JobDesk:
-        """Where callers hand in files; without a model, no file counts as known."""
-        model = None
-        if manifest is not None:
-            model = ModelIdentity(manifest.name, manifest.version, manifest.weights_sha256)
-        return JobDesk(self.store, self.storage, self.queue, model, dfd.__version__, self.policy, self.clock)
+    def desk(self, answering: Callable[[str], ModelIdentity] | None) -> JobDesk:
+        """Where callers hand in files; without one that names the model of a file, no file counts as known."""
+        return JobDesk(self.store, self.storage, self.queue, answering, dfd.__version__, self.policy, self.clock)
 
     def callbacks(self) -> CallbackDesk:
         """Where callers hear what they were told."""
@@ -100,7 +98,8 @@ class JobParts:
             Worker(f"{place}-{number}", self.store, self.storage, analyze, dfd.__version__, self.policy, self.clock)
             for number in range(count)
         ]
-        sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock, self.feedback)
+        also = [] if self.rollouts is None else [self.rollouts.forget]
+        sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock, self.feedback, also)
         return Crew(workers, sweeper, self.queue, self.policy, self._deliverers())
 
     def _deliverers(self) -> list[Deliverer]:
@@ -134,6 +133,7 @@ def build_job_parts(settings: Settings) -> JobParts:
         delivery_policy=_delivery_policy(settings),
         notifier=_build_notifier(settings),
         meter=store.meter(),
+        rollouts=store.rollouts(),
     )
 
 

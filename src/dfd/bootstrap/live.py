@@ -1,12 +1,60 @@
 """The model that answers in a process that runs for long, and what keeps it up to date."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dfd.aliases import Alias
 from dfd.bootstrap import Model, Parts, build_parts
+from dfd.bootstrap.jobs import JobParts
 from dfd.bootstrap.registry import build_registry
 from dfd.monitoring.observing import ObservedAnalyzer, Tallier
 from dfd.ports import FaceDetector, VideoOpener
+from dfd.ports.registry import ModelRegistry
+from dfd.rollout.catalogue import ModelCatalogue
+from dfd.rollout.desk import RolloutDesk
 from dfd.rollout.follower import AliasFollower
+from dfd.rollout.keeper import RolloutKeeper
 from dfd.rollout.live import LiveModel, LoadedModel, VideoAnalyzer
 from dfd.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The model of a process.
+
+    Attributes:
+        model: the one that answers now.
+        registry: where it comes from.
+        load: makes another version of it ready to answer.
+        follower: where `MODEL_VERSION` is an alias, what follows it.
+        poll_s: seconds between two looks.
+    """
+
+    model: LiveModel
+    registry: ModelRegistry
+    load: Callable[[str], LoadedModel]
+    follower: AliasFollower | None
+    poll_s: float
+
+    def desk(self, jobs: JobParts) -> RolloutDesk | None:
+        """Where rollouts of models are started and looked at; None without a table for them."""
+        return None if jobs.rollouts is None else RolloutDesk(jobs.rollouts, self.registry, jobs.clock)
+
+    def keeper(self, jobs: JobParts) -> RolloutKeeper | None:
+        """What takes part in rollouts; None in a process that does not follow the champion."""
+        desk, follower = self.desk(jobs), self.follower
+        if desk is None or jobs.rollouts is None or follower is None or follower.state.alias != Alias.CHAMPION:
+            return None
+        return RolloutKeeper(
+            self.model, desk, jobs.rollouts.observe, self.load, follower.nudge, self.poll_s, jobs.clock
+        )
+
+    def catalogue(self, jobs: JobParts, keeper: RolloutKeeper | None) -> ModelCatalogue | None:
+        """What tells of the model and its rollouts; None without a table for them."""
+        desk = self.desk(jobs)
+        if desk is None:
+            return None
+        return ModelCatalogue(self.model, self.registry, desk, lambda: None if keeper is None else keeper.state)
 
 
 def build_live(
@@ -16,7 +64,7 @@ def build_live(
     detector: FaceDetector | None = None,
     model: Model | None = None,
     tallier: Tallier | None = None,
-) -> tuple[LiveModel, AliasFollower | None]:
+) -> Live:
     """The model, and where `MODEL_VERSION` is an alias what follows it; raises as `dfd.bootstrap.build_parts` does.
 
     Args:
@@ -28,13 +76,7 @@ def build_live(
     """
     parts = build_parts(settings, opener=opener, detector=detector, model=model)
     live = LiveModel(_loaded(parts, tallier))
-    alias = settings.followed_alias
-    if alias is None or model is not None:
-        return live, None
     registry = build_registry(settings)
-
-    def wanted() -> str:
-        return registry.resolve(settings.model_name, alias)
 
     def load(version: str) -> LoadedModel:
         numbered = settings.with_version(version)
@@ -42,7 +84,13 @@ def build_live(
         loaded.score_blank()
         return loaded
 
-    return live, AliasFollower(live, alias, wanted, load, settings.model_poll_s)
+    alias = settings.followed_alias
+    follower = None
+    if alias is not None and model is None:
+        follower = AliasFollower(
+            live, alias, lambda: registry.resolve(settings.model_name, alias), load, settings.model_poll_s
+        )
+    return Live(live, registry, load, follower, settings.model_poll_s)
 
 
 def _loaded(parts: Parts, tallier: Tallier | None) -> LoadedModel:

@@ -11,7 +11,6 @@ from dfd.bootstrap import Model, analysis_options
 from dfd.bootstrap.backends import tf_serving as tf_serving_of
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.bootstrap.live import build_live
-from dfd.bootstrap.registry import build_registry
 from dfd.ports import FaceDetector, UsageMeter, VideoOpener
 from dfd.settings import Settings
 
@@ -27,12 +26,10 @@ def build_services(
     """What the HTTP interface is given; raises as `dfd.bootstrap.build_parts` and `build_job_parts` do."""
     shared = settings.shared_by(max(1, settings.job_workers))
     job_parts = build_job_parts(settings)
-    tallier = job_parts.tallier()
-    live, follower = build_live(shared, opener=opener, detector=detector, model=model, tallier=tallier)
-    desk = job_parts.desk(live.current.manifest)
-    live.when_switched(lambda loaded: desk.answers_now(loaded.identity))
+    live = build_live(shared, opener=opener, detector=detector, model=model, tallier=job_parts.tallier())
+    keeper = live.keeper(job_parts)
     return Services(
-        model=live,
+        model=live.model,
         options=analysis_options(settings),
         policy=ServicePolicy(
             max_upload_bytes=settings.max_upload_mb * 1024 * 1024,
@@ -42,13 +39,15 @@ def build_services(
             presigned_expiry_s=settings.presigned_expiry_s if settings.presigned_downloads else None,
         ),
         tf_serving=tf_serving or partial(_said_by, tf_serving_of(settings)),
-        jobs=desk,
+        jobs=job_parts.desk(live.model.identity_for),
         callbacks=job_parts.callbacks(),
         feedback=job_parts.feedback_desk(),
-        monitor=job_parts.monitor(build_registry(settings)),
-        crew=job_parts.crew(live.analyze, settings.job_workers),
+        monitor=job_parts.monitor(live.registry),
+        crew=job_parts.crew(live.model.analyze, settings.job_workers),
         limits=_limits(settings, job_parts.meter),
-        follower=follower,
+        follower=live.follower,
+        keeper=keeper,
+        catalogue=live.catalogue(job_parts, keeper),
     )
 
 

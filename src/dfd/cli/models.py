@@ -115,7 +115,7 @@ def change_cells(change: AliasChange) -> tuple[str, ...]:
     """A change as cells of a table."""
     note = change.note
     figures = ", ".join(f"{key} {value:.4f}" for key, value in note.figures.items())
-    moved = f"{change.action.value} {change.alias.value}: {change.before or 'none'} -> {change.after}"
+    moved = f"{change.action.value} {change.alias.value}: {change.before or 'none'} -> {change.after or 'none'}"
     at = datetime.fromtimestamp(note.at_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
     return (str(change.revision), at, note.actor, moved, note.reason, figures or "-")
 

@@ -115,7 +115,7 @@ def _note(
         with suppress(ModelError):  # a version that is gone or damaged is a good reason to leave it
             figures["cross_validation_auc_from"] = cross_validation_auc(registry.load(name, before).manifest)
     known = {key: value for key, value in sorted(figures.items()) if value is not None}
-    return Note(time.time(), _actor(actor), reason, known)
+    return Note(time.time(), actor_of(actor), reason, known)
 
 
 def _store(registry: ModelRegistry, name: str, changed: Aliases, as_json: bool) -> ExitCode:
@@ -131,7 +131,7 @@ def _store(registry: ModelRegistry, name: str, changed: Aliases, as_json: bool) 
     return ExitCode.DONE
 
 
-def _actor(given: str | None) -> str:
+def actor_of(given: str | None) -> str:
     """Who acts: as given, or this process' user."""
     if given is not None and given.strip():
         return given

@@ -58,7 +58,8 @@ Chosen = Annotated[
 ]
 
 
-def _run(context: typer.Context, command: Callable[[], int]) -> None:
+def run_command(context: typer.Context, command: Callable[[], int]) -> None:
+    """Run a command, and end with its exit code."""
     raise typer.Exit(guarded(command, lambda: _debugging(context)))
 
 
@@ -71,7 +72,7 @@ def list_models(context: typer.Context, name: Chosen = None, as_json: AsJson = F
 
         return command.list_models(name, as_json)
 
-    _run(context, run)
+    run_command(context, run)
 
 
 @models.command()
@@ -90,7 +91,7 @@ def show(
 
         return command.show(model, as_json)
 
-    _run(context, run)
+    run_command(context, run)
 
 
 @models.command()
@@ -102,7 +103,7 @@ def verify(context: typer.Context, model: Chosen = None, as_json: AsJson = False
 
         return command.verify(model, as_json)
 
-    _run(context, run)
+    run_command(context, run)
 
 
 @models.command()
@@ -120,7 +121,7 @@ def register(
 
         return command.register(source, as_json)
 
-    _run(context, run)
+    run_command(context, run)
 
 
 @models.command()
@@ -140,7 +141,7 @@ def promote(
 
         return command.promote(name, version, bearing.value, reason, actor, as_json)
 
-    _run(context, run)
+    run_command(context, run)
 
 
 @models.command()
@@ -152,7 +153,7 @@ def rollback(context: typer.Context, name: Name, reason: Reason, actor: Actor = 
 
         return command.rollback(name, reason, actor, as_json)
 
-    _run(context, run)
+    run_command(context, run)
 
 
 @models.command()
@@ -174,7 +175,7 @@ def recalibrate(
 
         return command.recalibrate(name, version, reason, min_labels, seed, as_json)
 
-    _run(context, run)
+    run_command(context, run)
 
 
 @models.command()
@@ -194,7 +195,7 @@ def monitor(
 
         return command.monitor(name, version, hours, as_json)
 
-    _run(context, run)
+    run_command(context, run)
 
 
 @models.command("export-serving-config")
@@ -219,4 +220,4 @@ def export_serving_config(
 
         return command.export_serving_config(server.value, out, name, base_path, backend.value)
 
-    _run(context, run)
+    run_command(context, run)

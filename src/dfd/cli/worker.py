@@ -25,9 +25,10 @@ def worker(count: int | None, queue: str | None = None) -> int:
     settings = load_settings(job_workers=count, job_queue=queue)
     configure_logging(settings.log_level)
     workers = max(1, settings.job_workers)
-    parts = build_job_parts(settings)
-    live, follower = build_live(settings.shared_by(workers), tallier=parts.tallier())
-    crew = parts.crew(live.analyze, workers)
+    job_parts = build_job_parts(settings)
+    live = build_live(settings.shared_by(workers), tallier=job_parts.tallier())
+    follower, keeper = live.follower, live.keeper(job_parts)
+    crew = job_parts.crew(live.model.analyze, workers)
     stop = threading.Event()
 
     def told(_signal: int, _frame: FrameType | None) -> None:
@@ -39,9 +40,13 @@ def worker(count: int | None, queue: str | None = None) -> int:
         nudge = follower.nudge
         signal.signal(signal.SIGHUP, lambda _signal, _frame: nudge())
         follower.start()
+    if keeper is not None:
+        keeper.start()
     crew.start()
     stop.wait()
     crew.stop()
+    if keeper is not None:
+        keeper.stop()
     if follower is not None:
         follower.stop()
     return ExitCode.DONE

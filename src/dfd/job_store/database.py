@@ -1,5 +1,7 @@
 """Connections and transactions, the same on SQLite and PostgreSQL, and one error for a database that is away."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ BUSY_LIMIT_S = 10
 """How long a statement waits for another process's lock on SQLite, or for a connection."""
 
 _WRITES = "dfd_writes"
+_WAL_PAUSE_S = 0.01
 
 
 class Database:
@@ -91,13 +94,28 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.isolation_level = None  # transactions begin where they are told to, and not at the first write
         for pragma in ("foreign_keys=ON", "synchronous=FULL"):  # what was accepted outlives a power cut
             connection.execute(f"PRAGMA {pragma}")
-        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            connection.execute("PRAGMA journal_mode=WAL")  # readers and the writer do not wait for each other
+        _use_wal(connection)
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Have readers and the writer not wait for each other: a property of the file, set once for all.
+
+    Who sets it while another process writes the new file is refused at once, whatever the time-out: SQLite waits for
+    readers only.
+    """
+    give_up_s = time.monotonic() + BUSY_LIMIT_S
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up_s:
+                raise
+            time.sleep(_WAL_PAUSE_S)
 
 
 @contextmanager

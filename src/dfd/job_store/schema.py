@@ -158,3 +158,49 @@ TALLIES = Table(
 )
 
 Index("ix_model_tallies_hour", TALLIES.c.hour)
+
+ROLLOUTS = Table(
+    "rollouts",
+    METADATA,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("rollout_id", String(64), nullable=False, unique=True),
+    Column("name", String(128), nullable=False),
+    Column("champion", String(32), nullable=False),
+    Column("challenger", String(32), nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("share", Float(53), nullable=False),
+    Column("salt", String(64), nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("begun", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("ended", Text),
+    Column("settled", Boolean, nullable=False),
+)
+
+Index("ix_rollouts_name", ROLLOUTS.c.name, ROLLOUTS.c.sequence)
+Index(
+    "uq_rollouts_running",
+    ROLLOUTS.c.name,
+    unique=True,
+    sqlite_where=ROLLOUTS.c.state == "running",
+    postgresql_where=ROLLOUTS.c.state == "running",
+)  # one of a model at a time
+
+OBSERVATIONS = Table(
+    "rollout_observations",
+    METADATA,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("rollout_id", String(64), ForeignKey("rollouts.rollout_id", ondelete="CASCADE"), nullable=False),
+    Column("input_sha256", String(64), nullable=False),
+    Column("arm", String(16), nullable=False),
+    Column("answered", Boolean, nullable=False),
+    Column("at_s", Float(53), nullable=False),
+    Column("verdict", String(16)),
+    Column("score", Float(53)),
+    Column("latency_ms", Float(53)),
+    Column("error", String(64)),
+    UniqueConstraint("rollout_id", "input_sha256", "arm", name="uq_rollout_observations_file"),
+)
+
+Index("ix_rollout_observations_turn", OBSERVATIONS.c.rollout_id, OBSERVATIONS.c.sequence)
+Index("ix_rollout_observations_at", OBSERVATIONS.c.at_s)

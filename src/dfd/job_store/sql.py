@@ -15,6 +15,7 @@ from dfd.job_store.database import Database
 from dfd.job_store.deliveries import SqlDeliveryStore, add_first
 from dfd.job_store.feedback import SqlFeedbackStore, let_go
 from dfd.job_store.migrating import migrate
+from dfd.job_store.rollouts import SqlRolloutStore
 from dfd.job_store.rows import to_job, to_row
 from dfd.job_store.schema import DELIVERIES, JOBS, REPORTS
 from dfd.job_store.tallies import SqlTallyStore
@@ -54,6 +55,10 @@ class SqlJobStore(JobStore):
     def tallies(self) -> SqlTallyStore:
         """The counts in the same database."""
         return SqlTallyStore(self._database)
+
+    def rollouts(self) -> SqlRolloutStore:
+        """The rollouts in the same database."""
+        return SqlRolloutStore(self._database)
 
     def close(self) -> None:
         """Close idle connections."""

@@ -82,7 +82,7 @@ class JobDesk:
         store: JobStore,
         storage: ObjectStorage,
         queue: JobQueue,
-        model: ModelIdentity | None,
+        answering: Callable[[str], ModelIdentity] | None,
         software: str,
         policy: JobPolicy,
         clock: Callable[[], float],
@@ -93,7 +93,8 @@ class JobDesk:
             store: the table of jobs.
             storage: keeps the files.
             queue: wakes workers.
-            model: that answers now; tells which reports still hold. None knows of none: every file is analysed.
+            answering: the model that answers now for a file of a SHA-256; tells which reports still hold. None knows of
+                none: every file is analysed.
             software: version of DFD; likewise.
             policy: limits and times.
             clock: seconds since the epoch.
@@ -101,15 +102,11 @@ class JobDesk:
         self._store = store
         self._storage = storage
         self._queue = queue
-        self._model = model
+        self._answering = answering
         self._software = software
         self._policy = policy
         self._clock = clock
         self.uploads = KeptUploads(storage)
-
-    def answers_now(self, model: ModelIdentity) -> None:
-        """From now on another model answers: reports of the one before hold no more."""
-        self._model = model
 
     def check_room(self, count: int = 1) -> None:
         """Refuse early what there is no room for.
@@ -246,9 +243,10 @@ class JobDesk:
 
     def _known_or_new(self, job: Job, force: bool) -> tuple[Job, str | None]:
         """The job as it is, or ended with the report that answered the same question before."""
-        if force or self._model is None:
+        if force or self._answering is None:
             return job, None
-        known = self._store.answered(result_key(job.input_sha256, self._model, job.options, self._software))
+        model = self._answering(job.input_sha256)
+        known = self._store.answered(result_key(job.input_sha256, model, job.options, self._software))
         report = None if known is None else self._store.report(known.job_id)
         if known is None or report is None:
             return job, None

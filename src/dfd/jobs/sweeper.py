@@ -1,7 +1,7 @@
 """Cleaning up: after workers that died, jobs that waited too long, and files and reports that are no longer kept."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from dfd.job import Job
@@ -27,6 +27,7 @@ class Sweeper:
         policy: JobPolicy,
         clock: Callable[[], float],
         feedback: FeedbackStore | None = None,
+        forgetting: Sequence[Callable[[float], int]] = (),
     ) -> None:
         """Sweep by the rules of `policy`.
 
@@ -37,7 +38,9 @@ class Sweeper:
             policy: limits and times.
             clock: seconds since the epoch.
             feedback: the table of feedback; None leaves it alone.
+            forgetting: delete what else is kept as long as an ended job, if older than a time, and say how many it was.
         """
+        self._forgetting = forgetting
         self._store = store
         self._storage = storage
         self._queue = queue
@@ -76,7 +79,10 @@ class Sweeper:
                 self._store.change(job.job_id, Job.without_input)
 
     def _forget(self) -> None:
-        count = self._store.remove_ended(self._clock() - self._policy.retention_s, _AT_ONCE)
+        before_s = self._clock() - self._policy.retention_s
+        for forget in self._forgetting:
+            forget(before_s)
+        count = self._store.remove_ended(before_s, _AT_ONCE)
         if count:
             _LOG.info("jobs forgotten", extra={"count": count})
         if self._feedback is not None:

@@ -1,6 +1,5 @@
 """The model that answers now, which may be another one in a moment."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +57,24 @@ class LoadedModel:
         self.backend.predict(np.full((1, *contract.tensor_shape), contract.value_min, np.float32))
 
 
+class Routing(Protocol):
+    """Another model beside the one in force, and which of them answers; see `dfd.rollout.trial.Trial`."""
+
+    def answering(self, champion: LoadedModel, input_sha256: str) -> LoadedModel:
+        """The model that answers for a file."""
+        ...
+
+    def analyze(
+        self,
+        champion: LoadedModel,
+        path: Path,
+        options: AnalysisOptions,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Report:
+        """Analyse one file with one of them; see `VideoAnalyzer.analyze`."""
+        ...
+
+
 class LiveModel:
     """Analyses with the model that is in force when an analysis begins, and ends it with the same.
 
@@ -67,8 +84,7 @@ class LiveModel:
     def __init__(self, model: LoadedModel) -> None:
         """Begin with `model`."""
         self._current = model
-        self._lock = threading.Lock()
-        self._listeners: list[Callable[[LoadedModel], None]] = []
+        self._routing: Routing | None = None
 
     @property
     def current(self) -> LoadedModel:
@@ -79,16 +95,20 @@ class LiveModel:
         self, path: Path, options: AnalysisOptions, progress: Callable[[Progress], None] | None = None
     ) -> Report:
         """Analyse one file; see `VideoAnalyzer.analyze`."""
-        return self._current.analyzer.analyze(path, options, progress)
+        current, routing = self._current, self._routing
+        if routing is None:
+            return current.analyzer.analyze(path, options, progress)
+        return routing.analyze(current, path, options, progress)
 
-    def when_switched(self, listener: Callable[[LoadedModel], None]) -> None:
-        """Tell `listener` of every model that takes over from now on, in the thread that switches."""
-        with self._lock:
-            self._listeners.append(listener)
+    def identity_for(self, input_sha256: str) -> ModelIdentity:
+        """What would answer for a file now."""
+        current, routing = self._current, self._routing
+        return (current if routing is None else routing.answering(current, input_sha256)).identity
+
+    def route(self, routing: Routing | None) -> None:
+        """Let something choose the model of each file from now on; None: the one in force answers all."""
+        self._routing = routing
 
     def switch(self, model: LoadedModel) -> None:
         """Let `model` answer from now on."""
-        with self._lock:
-            self._current = model
-            for listener in self._listeners:
-                listener(model)
+        self._current = model
