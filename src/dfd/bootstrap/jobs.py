@@ -3,7 +3,7 @@
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 import dfd
 from dfd.delivery import Patience
 from dfd.errors import ConfigurationError
+from dfd.feedback import Label
 from dfd.job import Retry
 from dfd.job_store.sql import SqlJobStore
 from dfd.jobs.callbacks import CallbackDesk
@@ -25,11 +26,12 @@ from dfd.monitoring.monitor import ModelMonitor
 from dfd.monitoring.observing import Tallier
 from dfd.ports import JobQueue, JobStore, ObjectStorage, UsageMeter
 from dfd.ports.deliveries import DeliveryStore, Notifier
-from dfd.ports.feedback import FeedbackStore, TallyStore
+from dfd.ports.feedback import FeedbackFilter, FeedbackStore, TallyStore
 from dfd.ports.registry import ModelRegistry
 from dfd.ports.rollouts import RolloutStore
 from dfd.queues.embedded import EmbeddedQueue
 from dfd.report import ModelIdentity
+from dfd.rollout.desk import LabelledOutcomes
 from dfd.settings import Settings
 from dfd.storage.objects import S3Access, folder_storage, s3_storage
 from dfd.webhooks.notifier import SignedNotifier
@@ -39,6 +41,9 @@ _DAY_S: Final = 86_400.0
 
 _DELIVERERS: Final = 4
 """Webhooks that a process sends at the same time; they wait for strangers."""
+
+_MOST_TRUTHS: Final = 5000
+"""Labelled files that a rollout is judged by at most, the newest."""
 
 _RESOLVING_S: Final = 30.0
 """How long a system's resolver takes to give up, at worst."""
@@ -70,6 +75,19 @@ class JobParts:
         return CallbackDesk(
             self.deliveries, lambda job_id: self.store.get(job_id) is not None, self.notifier, self.clock
         )
+
+    def truths(self, name: str) -> LabelledOutcomes:
+        """What people said of files that a model has answered; of one file the newest word counts."""
+
+        def known(files: Collection[str]) -> dict[str, bool]:
+            truth = {}
+            for said in reversed(self.feedback.latest(FeedbackFilter(name), _MOST_TRUTHS)):
+                digest = said.evidence.input_sha256
+                if digest is not None and digest in files:
+                    truth[digest] = said.label is Label.FAKE
+            return truth
+
+        return known
 
     def feedback_desk(self) -> FeedbackDesk:
         """Where people say what a video is."""

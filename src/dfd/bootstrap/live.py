@@ -38,7 +38,9 @@ class Live:
 
     def desk(self, jobs: JobParts) -> RolloutDesk | None:
         """Where rollouts of models are started and looked at; None without a table for them."""
-        return None if jobs.rollouts is None else RolloutDesk(jobs.rollouts, self.registry, jobs.clock)
+        if jobs.rollouts is None:
+            return None
+        return RolloutDesk(jobs.rollouts, self.registry, jobs.clock, jobs.truths(self.model.current.manifest.name))
 
     def keeper(self, jobs: JobParts) -> RolloutKeeper | None:
         """What takes part in rollouts; None in a process that does not follow the champion."""
