@@ -32,8 +32,6 @@ from benchmarks.mesonet import convert, weight_files
 
 from dfd.backends.onnx_runtime import OnnxRuntimeBackend
 from dfd.errors import DfdError, InputError
-from dfd.evaluation.metrics import auc
-from dfd.evaluation.resampling import ROUNDS, Estimate, Scored, difference, estimates
 from dfd.evaluation.samples import Sample, SampleList, read_samples
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.manifest import ModelManifest
@@ -41,6 +39,8 @@ from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.processors import available_cpus
 from dfd.registry.directory import DirectoryRegistry
 from dfd.settings import default_models_dir
+from dfd.statistics.metrics import auc
+from dfd.statistics.resampling import ROUNDS, Estimate, Scored, difference, estimates
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
 

@@ -9,14 +9,17 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from tests.fakes import FakeBackend, FakeJobStore, FakeNotifier, FakeQueue, FakeStorage, make_manifest, make_report
+from tests.feedback_fakes import FakeFeedbackStore, FakeTallyStore, known_manifest
 
 from dfd.api.app import create_app
 from dfd.api.services import ServicePolicy, Services
 from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
 from dfd.jobs.desk import JobDesk
+from dfd.jobs.feedback import FeedbackDesk
 from dfd.jobs.policy import JobPolicy
 from dfd.manifest import ModelManifest
+from dfd.monitoring.monitor import ModelMonitor
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import ModelBackend
 from dfd.report import Report
@@ -75,6 +78,8 @@ def make_services(
     tf_serving: Callable[[], object | None] = lambda: None,
     jobs: JobDesk | None = None,
     callbacks: CallbackDesk | None = None,
+    feedback: FeedbackDesk | None = None,
+    monitor: ModelMonitor | None = None,
     crew: Crew | None = None,
     **policy: Any,
 ) -> Services:
@@ -91,6 +96,18 @@ def make_services(
         callbacks=callbacks
         or CallbackDesk(
             store.deliveries(), lambda job_id: store.get(job_id) is not None, FakeNotifier(), lambda: 100.0
+        ),
+        feedback=feedback
+        or FeedbackDesk(
+            FakeFeedbackStore(store),
+            (jobs or in_memory).report,
+            lambda job_id: store.get(job_id) is not None,
+            lambda: 100.0,
+            keep_sha256=True,
+        ),
+        monitor=monitor
+        or ModelMonitor(
+            known_manifest(manifest or make_manifest()), FakeFeedbackStore(store), FakeTallyStore(), lambda: 100.0
         ),
         crew=crew,
     )

@@ -21,6 +21,7 @@ from dfd.challenge.observation import Arm, Observation
 from dfd.challenge.rollout import Rollout
 from dfd.delivery import Answer, Delivery, first_delivery
 from dfd.errors import CallbackRefused, ModelConflict, StorageUnavailable
+from dfd.feedback import Feedback
 from dfd.job import Job, JobState
 from dfd.jobs.options import options_to_dict
 from dfd.manifest import Alignment, Calibration, Decision, InputContract, Layout, ModelManifest, Output
@@ -277,6 +278,7 @@ def make_face_score(**changes: Any) -> FaceScore:
         box=BoundingBox(100.0, 50.0, 220.0, 170.0),
         fake_probability=0.9,
         quality=GOOD_QUALITY,
+        fake_logit=2.2,
     )
     return replace(score, **changes)
 
@@ -288,7 +290,7 @@ def make_report(**changes: Any) -> Report:
         for index, probability in enumerate((0.8, 0.9, 0.95, 0.95))
     )
     report = Report(
-        schema_version="1.2",
+        schema_version="1.3",
         verdict=Verdict.FAKE,
         reasons=(),
         fake_probability=0.9,
@@ -337,6 +339,8 @@ class FakeJobStore(JobStore):
     _jobs: dict[str, Job] = field(default_factory=dict)
     _deliveries: dict[str, list[Delivery]] = field(default_factory=dict)
     _reports: dict[str, str] = field(default_factory=dict)
+    _feedback: dict[str, list[Feedback]] = field(default_factory=dict)
+    _left: list[Feedback] = field(default_factory=list)  # of feedback on jobs that are gone
     _sequence: Iterator[int] = field(default_factory=lambda: count(1))
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
@@ -454,6 +458,7 @@ class FakeJobStore(JobStore):
                 del table[job_id]
                 self._reports.pop(job_id, None)
                 self._deliveries.pop(job_id, None)
+                self._left += [given.without_words() for given in self._feedback.pop(job_id, [])[-1:]]
             return len(gone)
 
     def _ended(self, before_s: float) -> list[Job]:

@@ -30,7 +30,7 @@ def to_probability(logits: FloatArray, calibration: Calibration, measures: Array
     values = logits.astype(np.float64)
     if calibration.method is CalibrationMethod.ISOTONIC:
         return _between_knots(values, calibration)
-    slope, intercept = _terms(len(values), calibration, measures)
+    slope, intercept = terms_of(len(values), calibration, measures)
     scaled = slope * values + intercept
     decay = np.exp(-np.abs(scaled))
     return np.asarray(np.where(scaled >= 0, 1.0, decay) / (1.0 + decay), dtype=np.float32)
@@ -50,8 +50,17 @@ def standardised(measures: Array, mean: Array, spread: Array) -> Array:
     return np.asarray(np.clip((measures - mean) / spread, -Z_LIMIT, Z_LIMIT))
 
 
-def _terms(count: int, calibration: Calibration, measures: Array | None) -> tuple[Array | float, Array | float]:
-    """Slope and intercept of each face."""
+def terms_of(count: int, calibration: Calibration, measures: Array | None) -> tuple[Array | float, Array | float]:
+    """Slope and intercept of each face, ``(N,) float64``, or one for all; neither is of isotonic calibration.
+
+    Args:
+        count: N, the faces.
+        calibration: method and numbers.
+        measures: see `to_probability`.
+
+    Raises:
+        ValueError: quality terms, but no measures of each face.
+    """
     if not calibration.quality:
         return calibration.slope, calibration.intercept
     if measures is None or measures.shape != (count, len(QUALITY_MEASURES)):

@@ -19,6 +19,7 @@
     │   ├── Unauthorized          no bearer token, or the wrong one
     │   ├── CallbackRefused       the callback address may not be sent to
     │   ├── JobNotFound           no such job
+    │   ├── VersionNotFound       no such model or version to tell of
     │   ├── ArtifactNotFound      the job has no such file, or it is no longer kept
     │   ├── RangeNotSatisfiable   the file has none of the bytes asked for
     │   ├── DeliveryNotFound      no such delivery of the job
@@ -32,6 +33,7 @@
     │   ├── ModelNotFound         no such name or version
     │   ├── ModelCorrupt          a hash, the manifest or what it says of the model does not hold
     │   ├── ModelConflict         the version is there already, or an alias was moved meanwhile
+    │   ├── RecalibrationRefused  too few labels, or fitting calibration again makes it no better
     │   └── BackendUnavailable    the model does not answer
     ├── Unavailable               a part that the service rests on is away
     │   ├── JobStoreUnavailable   the database of jobs does not answer
@@ -44,8 +46,7 @@
             └── QuotaExceeded     or for today
 
 Every class has a stable ``code``; HTTP statuses and exit codes are each mapped from it in one table
-(`dfd.api.problems`, `dfd.cli`). What a video merely lacks (a face, light, length) is no error: it is a reason in
-the report.
+(`dfd.api.problems`, `dfd.cli`). What a video merely lacks (a face, light) is no error: it is a reason in the report.
 """
 
 from typing import ClassVar
@@ -153,6 +154,12 @@ class JobNotFound(RequestError):
     code = "job_not_found"
 
 
+class VersionNotFound(RequestError):
+    """There is no such model or version to tell of."""
+
+    code = "version_not_found"
+
+
 class ArtifactNotFound(RequestError):
     """The job has no such file, or it is no longer kept."""
 
@@ -237,6 +244,12 @@ class ModelConflict(ModelError):
     """The registry is in no state for it: the version exists, or an alias is elsewhere than was thought."""
 
     code = "model_conflict"
+
+
+class RecalibrationRefused(ModelError):
+    """There are too few labels to fit calibration again, or it gets no better by it."""
+
+    code = "recalibration_refused"
 
 
 class BackendUnavailable(ModelError):

@@ -116,6 +116,7 @@ class Job:
         failure: why it failed, or why the last attempt did.
         verdict: of the report.
         fake_probability: of the report; None where nothing was scored.
+        threshold: of the report: probability from which the video is called fake; None where it is not known.
         result_key: what the report answers: file, model, options (`dfd.jobs.options.result_key`).
         answered_from: the job whose report this one was given, None where it was analysed.
     """
@@ -147,6 +148,7 @@ class Job:
     failure: JobFailure | None = None
     verdict: str | None = None
     fake_probability: float | None = None
+    threshold: float | None = None
     result_key: str | None = None
     answered_from: str | None = None
 
@@ -193,7 +195,13 @@ class Job:
     # --- ending ---------------------------------------------------------------------------------------------------
 
     def succeeded(
-        self, claim: int, now_s: float, verdict: str, fake_probability: float | None, result_key: str
+        self,
+        claim: int,
+        now_s: float,
+        verdict: str,
+        fake_probability: float | None,
+        result_key: str,
+        threshold: float | None = None,
     ) -> "Job | None":
         """Analysed by the holder of a claim; a cancellation that came first wins."""
         if not self._held_by(claim):
@@ -207,6 +215,7 @@ class Job:
             failure=None,
             verdict=verdict,
             fake_probability=fake_probability,
+            threshold=threshold,
             result_key=result_key,
         )
 
@@ -256,6 +265,7 @@ class Job:
             total_frames=known.total_frames,
             verdict=known.verdict,
             fake_probability=known.fake_probability,
+            threshold=known.threshold,
             result_key=known.result_key,
             answered_from=known.answered_from or known.job_id,
         )

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from dfd.errors import ModelCorrupt
+from dfd.histograms import SCORE, ReferenceHistogram
 from dfd.judgement import Calibration, CalibrationMethod, Decision, ReferenceQuality
+from dfd.types import QUALITY_MEASURES
 
 __all__ = [
     "MANIFEST_SCHEMA",
@@ -149,6 +151,8 @@ class ModelManifest:
         reference: free facts for provenance (seed, code version, recipe).
         reference_quality: what the training faces look like; None asks no face to be like them.
         parity: what the model answered where it was made; None where nobody wrote it down.
+        reference_histograms: how scores and quality were spread over held-out videos, by measure
+            (`dfd.histograms.SCORE` and `dfd.types.QUALITY_MEASURES`); what is missing has no PSI.
     """
 
     name: str
@@ -167,12 +171,16 @@ class ModelManifest:
     reference: Mapping[str, Any] = field(default_factory=dict)
     reference_quality: ReferenceQuality | None = None
     parity: Parity | None = None
+    reference_histograms: Mapping[str, ReferenceHistogram] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.weights_file not in self.files:
             raise ValueError(f"weights file {self.weights_file!r} has no hash in files")
         if self.max_batch < 1:
             raise ValueError(f"max_batch must be at least 1, got {self.max_batch}")
+        unknown = self.reference_histograms.keys() - {SCORE, *QUALITY_MEASURES}
+        if unknown:
+            raise ValueError(f"there is no measure {', '.join(sorted(unknown))} to have a reference histogram of")
 
     @property
     def weights_sha256(self) -> str:
@@ -196,6 +204,7 @@ class ModelManifest:
             contract["alignment"] = Alignment(contract["alignment"])
             likeness = fields.pop("reference_quality", None)
             parity = fields.pop("parity", None)
+            histograms = dict(fields.pop("reference_histograms", {}))
             return cls(
                 input=InputContract(**contract),
                 output=Output(fields.pop("output")),
@@ -203,6 +212,9 @@ class ModelManifest:
                 decision=Decision.from_dict(fields.pop("decision")),
                 reference_quality=None if likeness is None else ReferenceQuality.from_dict(likeness),
                 parity=None if parity is None else Parity.from_dict(parity),
+                reference_histograms={
+                    name: ReferenceHistogram.from_dict(histogram) for name, histogram in histograms.items()
+                },
                 **fields,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -233,8 +245,8 @@ class ModelManifest:
             data[part] = {
                 name: value for name, value in data[part].items() if name not in absent or value != absent[name]
             }
-        for part in ("reference_quality", "parity"):
-            if data[part] is None:
+        for part in ("reference_quality", "parity", "reference_histograms"):
+            if not data[part]:
                 del data[part]
         return {"schema": MANIFEST_SCHEMA, **data}
 

@@ -289,7 +289,7 @@ class _FaceScorer:
             answer = self._backend.answer(batch)
             self.backends.add(answer.backend)
             probabilities = to_probability(answer.logits, self._manifest.calibration, measures)
-        for (crop, source_box), probability in zip(self._waiting, probabilities, strict=True):
+        for (crop, source_box), probability, logit in zip(self._waiting, probabilities, answer.logits, strict=True):
             self._scores.append(
                 FaceScore(
                     track_id=crop.face.track_id,
@@ -298,6 +298,7 @@ class _FaceScorer:
                     box=source_box,
                     fake_probability=float(probability),
                     quality=crop.quality,
+                    fake_logit=float(logit),
                 )
             )
         self._waiting.clear()

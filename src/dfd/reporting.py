@@ -10,7 +10,7 @@ from typing import Any
 from dfd.report import Coverage, ModelIdentity, Report
 from dfd.types import BoundingBox, FaceScore, TrackScore, VideoInfo
 
-REPORT_SCHEMA_VERSION = "1.2"
+REPORT_SCHEMA_VERSION = "1.3"
 """Raised in the first place when a field changes its meaning or goes away, in the second when one is added."""
 
 DECIMALS = 6
@@ -129,6 +129,7 @@ def _face_score(score: FaceScore) -> dict[str, Any]:
         "pts_s": _decimals(score.pts_s),
         "box_px": _box(score.box),
         "fake_probability": _decimals(score.fake_probability),
+        "fake_logit": _rounded(score.fake_logit),
         "quality": {
             "face_side_px": _decimals(score.quality.face_side_px),
             "brightness": _decimals(score.quality.brightness),

@@ -160,6 +160,9 @@ class Settings(BaseSettings):
         None, ge=1, description="Analyses and job requests of one caller in a day (UTC); unset: any number"
     )
     retention_days: float = Field(30.0, gt=0, description="Days that an ended job, its upload and its report are kept")
+    feedback_retention_days: float = Field(
+        730.0, gt=0, description="Days that labels and the numbers they are of are kept, once their job is gone"
+    )
     zero_retention: bool = Field(False, description="Delete an upload as soon as its job has ended")
     presigned_downloads: bool = Field(
         False, description="Send who loads an upload to an address in the S3 storage, which callers must then reach"

@@ -219,6 +219,7 @@ class FaceScore:
         box: the face box in pixels of the upright source.
         fake_probability: calibrated, in [0, 1].
         quality: of the crop that was scored.
+        fake_logit: what the model itself said, before calibration; None where it is not known.
     """
 
     track_id: int
@@ -227,6 +228,7 @@ class FaceScore:
     box: BoundingBox
     fake_probability: float
     quality: FaceQuality
+    fake_logit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from dfd.evaluation import metrics
-from dfd.evaluation.resampling import Scored, estimates
 from dfd.manifest import InputContract
+from dfd.statistics import metrics
+from dfd.statistics.resampling import Scored, estimates
 from dfd_train.made_fakes import Extras, Faces
 from dfd_train.recipe import Recipe
 from dfd_train.train import recipe_digest

@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dfd.evaluation import metrics
-from dfd.evaluation.resampling import Scored, difference, estimates
+from dfd.statistics import metrics
+from dfd.statistics.resampling import Scored, difference, estimates
 from dfd_train.validation import HeldOut, Logits
 
 Array = npt.NDArray[np.float64]

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from dfd.cropping import crop_face
-from dfd.evaluation import metrics
-from dfd.evaluation.resampling import Scored, estimates
 from dfd.manifest import InputContract
+from dfd.statistics import metrics
+from dfd.statistics.resampling import Scored, estimates
 from dfd.types import ImageU8
 from dfd_train.forged_store import ForgedStore
 from dfd_train.made_fakes import Extras, Faces

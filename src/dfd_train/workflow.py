@@ -18,6 +18,7 @@ from dfd.evaluation import setting
 from dfd.evaluation.figures import Judge, operating_points, ranked, summarise
 from dfd.evaluation.results import ClipResult
 from dfd.faces.blazeface import BlazeFaceDetector
+from dfd.histograms import ReferenceHistogram
 from dfd.judgement import Calibration, Decision, ReferenceQuality
 from dfd.manifest import InputContract, ModelManifest, Output
 from dfd.preprocessing import to_model_input
@@ -192,6 +193,7 @@ class Judgement:
         calibration: the chosen form, fitted.
         decision: threshold, margin and operating points.
         reference_quality: what the faces are like.
+        reference_histograms: how scores and quality are spread.
         metrics: ``cross_validation`` figures, by fold and at thresholds too, how the forms of ``calibration`` compared,
             and how other ``rules`` than the mean would rank clips.
     """
@@ -199,6 +201,7 @@ class Judgement:
     calibration: Calibration
     decision: Decision
     reference_quality: ReferenceQuality
+    reference_histograms: Mapping[str, ReferenceHistogram]
     metrics: dict[str, Any]
 
 
@@ -231,6 +234,7 @@ def judge_held_out(held: Sequence[HeldOut], faces: Sequence[ClipCrops], seed: in
         calibration,
         decision,
         calibrate.reference_quality([crops.measures for crops in faces]),
+        calibrate.reference_histograms(clips),
         {
             "cross_validation": _cross_validation(results, judge, decision),
             "calibration": comparison.to_dict(),
@@ -270,6 +274,7 @@ def _manifest(
         calibration=judgement.calibration,
         decision=judgement.decision,
         reference_quality=judgement.reference_quality,
+        reference_histograms=judgement.reference_histograms,
         max_batch=_MAX_BATCH,
         training_data=_training_data(recipe),
         licence="Apache-2.0 for the files; see the card for the terms of the training data",

@@ -15,7 +15,7 @@ from tests.live_service import SAMPLES, Live, clip, live, picture, until
 from dfd.api.problems import KINDS
 from dfd.api.services import Services
 from dfd.bootstrap.service import build_services
-from dfd.pipeline import AnalysisOptions, Analyzer, Progress
+from dfd.pipeline import AnalysisOptions, Progress
 from dfd.report import Report
 from dfd.rollout.live import VideoAnalyzer
 from dfd.settings import load_settings
@@ -128,7 +128,7 @@ def test_two_uploads_at_once_do_not_block_health(tmp_path: Path) -> None:
 class HeldAnalyzer(VideoAnalyzer):
     """The real analyzer, kept in the middle of its work until it is released."""
 
-    analyzer: Analyzer
+    analyzer: VideoAnalyzer
     hold: threading.Event
     started: threading.Semaphore
 
@@ -147,7 +147,6 @@ class HeldAnalyzer(VideoAnalyzer):
 
 def test_two_real_analyses_at_once_do_not_block_health(real_parts: Services, tmp_path: Path) -> None:
     real = real_parts.model.current.analyzer
-    assert isinstance(real, Analyzer)
     analyzer = HeldAnalyzer(real, threading.Event(), threading.Semaphore(0))
     _assert_health_answers(analyzer, analyzer.hold, analyzer.started, upload(clip()), tmp_path)
 

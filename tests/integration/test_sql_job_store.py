@@ -13,8 +13,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from hypothesis import settings
-from sqlalchemy import event, text
+from sqlalchemy import event, insert, text
 from tests.fakes import make_job
+from tests.feedback_fakes import make_feedback
 from tests.job_machine import JobMachine
 
 from dfd.delivery import Answer, Delivery, Patience
@@ -23,7 +24,8 @@ from dfd.job import Job, JobState
 from dfd.job_store import database as database_module
 from dfd.job_store.database import Database
 from dfd.job_store.migrating import _config, migrate
-from dfd.job_store.schema import METADATA
+from dfd.job_store.rows import to_row
+from dfd.job_store.schema import JOBS, METADATA
 from dfd.job_store.sql import SqlJobStore
 from dfd.ports import JobFilter
 
@@ -81,12 +83,17 @@ def test_who_opens_a_new_file_waits_for_those_who_write_it(tmp_path: Path) -> No
     database.close()
 
 
-def test_tables_of_the_version_before_webhooks_are_brought_up_to_date_with_their_jobs(url: str) -> None:
+@pytest.mark.parametrize("revision", ["0002", "0003"])
+def test_tables_of_earlier_versions_are_brought_up_to_date_with_their_jobs(url: str, revision: str) -> None:
     store = SqlJobStore(url)
     with store._database.writing() as connection:
-        command.upgrade(_config(connection), "0002")
-    store.add([make_job(callback_url="https://a.example/")])
+        command.upgrade(_config(connection), revision)
+        row = to_row(make_job(callback_url="https://a.example/"))
+        connection.execute(insert(JOBS).values({name: row[name] for name in row if name != "threshold"}))
     store.migrate()
+    known = store.get("job-1")
+    assert known is not None and known.threshold is None
+    assert store.feedback().add("job-1", lambda _known: make_feedback()) is not None
     assert store.change("job-1", lambda job: job.cancelled(120.0)) is not None
     assert len(store.deliveries().of_job("job-1")) == 1
     store.close()

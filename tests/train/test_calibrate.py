@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -13,9 +13,11 @@ from scipy.special import expit
 from scipy.stats import chi2
 
 from dfd.aggregation import VerdictRule
-from dfd.evaluation import metrics
+from dfd.histograms import SCORE
 from dfd.judgement import Calibration, CalibrationMethod
+from dfd.monitoring.refitting import LabelledVideo, refitted
 from dfd.quality import squared_distances
+from dfd.statistics import metrics
 from dfd.types import QUALITY_MEASURES
 from dfd_train.calibrate import (
     Form,
@@ -25,6 +27,7 @@ from dfd_train.calibrate import (
     fit,
     frame_spread,
     operating_points,
+    reference_histograms,
     reference_quality,
     verdict_bounds,
 )
@@ -419,3 +422,25 @@ def test_measures_that_depend_on_each_other_are_refused() -> None:
     faces[:, 2] = faces[:, 1]
     with pytest.raises(ValueError, match=r"ingular|positive definite|symmetric"):
         reference_quality([faces])
+
+
+@pytest.mark.parametrize("form", [Form.TEMPERATURE, Form.PLATT, Form.QUALITY_BOTH, Form.ISOTONIC])
+def test_serving_fits_again_what_training_fits(form: Form) -> None:
+    clips = made(600, Truth(0.5, 0.4, to_intercept=0.3))
+    fitted = fit(clips, form)
+    videos = [LabelledVideo(clip.logits, clip.measures, clip.is_fake) for clip in clips if clip.measures is not None]
+    again = refitted(fitted, videos)
+    assert again.quality == fitted.quality
+    assert (again.slope, again.intercept) == pytest.approx((fitted.slope, fitted.intercept), abs=2e-3)
+    assert np.array(again.knots).shape == np.array(fitted.knots).shape
+    assert np.array(again.knots) == pytest.approx(np.array(fitted.knots), abs=2e-6)
+
+
+def test_reference_histograms_are_of_what_serving_counts() -> None:
+    clips = made(200)
+    found = reference_histograms(clips)
+    assert set(found) == {SCORE, *QUALITY_MEASURES}
+    for histogram in found.values():
+        assert histogram.all_counts == (20,) * 10
+        assert sum(histogram.real_counts) == sum(not clip.is_fake for clip in clips)
+    assert set(reference_histograms([replace(clip, measures=None) for clip in clips])) == {SCORE}

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
 
-from dfd.evaluation import metrics
-from dfd.evaluation.metrics import Labels, Scores
+from dfd.statistics import metrics
+from dfd.statistics.metrics import Labels, Scores
 
 # Few distinct values, so that ties within and across the classes are the rule.
 cases = st.integers(0, 2**32 - 1).flatmap(

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import pytest
 from tests.fakes import FakeBackend, FakeDetector, FakeJobStore, FakeStorage, FakeVideoOpener, make_manifest
+from tests.feedback_fakes import FakeFeedbackStore, FakeTallyStore
 
 from dfd.bootstrap import Parts
 from dfd.bootstrap import jobs as bootstrap_jobs
@@ -56,6 +57,8 @@ class Table:
         return JobParts(
             store=self.store,
             deliveries=self.store.deliveries(),
+            feedback=FakeFeedbackStore(self.store),
+            tallies=FakeTallyStore(),
             storage=self.storage,
             queue=EmbeddedQueue(),
             policy=self.policy,

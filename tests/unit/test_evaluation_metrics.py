@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfd.evaluation import metrics
-from dfd.evaluation.metrics import Labels, Metric, Scores
-from dfd.evaluation.resampling import Estimate, Scored, bootstrap, difference, estimates
+from dfd.statistics import metrics
+from dfd.statistics.metrics import Labels, Metric, Scores
+from dfd.statistics.resampling import Estimate, Scored, bootstrap, difference, estimates
 
 LABELS = np.array([False, False, False, False, True, True, True, True])
 SCORES = np.array([0.1, 0.2, 0.3, 0.8, 0.4, 0.7, 0.9, 0.95])

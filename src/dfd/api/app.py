@@ -16,6 +16,8 @@ from dfd.api.admission import AnalysisDesk
 from dfd.api.artifact_routes import Downloads, artifacts
 from dfd.api.auth import BearerAuth
 from dfd.api.delivery_routes import deliveries, events
+from dfd.api.drift_routes import drift
+from dfd.api.feedback_routes import feedback
 from dfd.api.health import ModelProbe
 from dfd.api.job_routes import JobFrontDesk, jobs
 from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErrors
@@ -70,7 +72,7 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app)
     _add_middleware(app, services.policy.cors_origins)
     token = services.policy.bearer_token
-    for router in (predictions, jobs, artifacts, deliveries, models):
+    for router in (predictions, jobs, artifacts, deliveries, feedback, models, drift):
         if token is None:
             app.include_router(router)
         else:

@@ -8,6 +8,8 @@ from dfd.api.limits import RequestLimits
 from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
 from dfd.jobs.desk import JobDesk
+from dfd.jobs.feedback import FeedbackDesk
+from dfd.monitoring.monitor import ModelMonitor
 from dfd.pipeline import AnalysisOptions
 from dfd.rollout.catalogue import ModelCatalogue
 from dfd.rollout.follower import AliasFollower
@@ -67,6 +69,8 @@ class Services:
             not answer. May block; must not raise.
         jobs: takes and tells of jobs.
         callbacks: tells what callers were told of the end of jobs.
+        feedback: takes what people say of videos.
+        monitor: tells how a version of the model is doing.
         crew: works on jobs for as long as the application runs; None leaves that to others.
         limits: how often each caller may ask; None as often as he likes.
         follower: keeps `model` up to date for as long as the application runs; None where its version is fixed.
@@ -80,6 +84,8 @@ class Services:
     tf_serving: Callable[[], object | None]
     jobs: JobDesk
     callbacks: CallbackDesk
+    feedback: FeedbackDesk
+    monitor: ModelMonitor
     crew: Crew | None = None
     limits: RequestLimits | None = None
     follower: AliasFollower | None = None

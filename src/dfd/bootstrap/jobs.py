@@ -3,7 +3,7 @@
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,20 +11,27 @@ from typing import Final
 import dfd
 from dfd.delivery import Patience
 from dfd.errors import ConfigurationError
+from dfd.feedback import Label
 from dfd.job import Retry
 from dfd.job_store.sql import SqlJobStore
 from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
 from dfd.jobs.deliverer import Deliverer
 from dfd.jobs.desk import JobDesk
+from dfd.jobs.feedback import FeedbackDesk
 from dfd.jobs.policy import DeliveryPolicy, JobPolicy
 from dfd.jobs.sweeper import Sweeper
 from dfd.jobs.worker import Analyze, Worker
+from dfd.monitoring.monitor import ModelMonitor
+from dfd.monitoring.observing import Tallier
 from dfd.ports import JobQueue, JobStore, ObjectStorage, UsageMeter
 from dfd.ports.deliveries import DeliveryStore, Notifier
+from dfd.ports.feedback import FeedbackFilter, FeedbackStore, TallyStore
+from dfd.ports.registry import ModelRegistry
 from dfd.ports.rollouts import RolloutStore
 from dfd.queues.embedded import EmbeddedQueue
 from dfd.report import ModelIdentity
+from dfd.rollout.desk import LabelledOutcomes
 from dfd.settings import Settings
 from dfd.storage.objects import S3Access, folder_storage, s3_storage
 from dfd.webhooks.notifier import SignedNotifier
@@ -34,6 +41,9 @@ _DAY_S: Final = 86_400.0
 
 _DELIVERERS: Final = 4
 """Webhooks that a process sends at the same time; they wait for strangers."""
+
+_MOST_TRUTHS: Final = 5000
+"""Labelled files that a rollout is judged by at most, the newest."""
 
 _RESOLVING_S: Final = 30.0
 """How long a system's resolver takes to give up, at worst."""
@@ -45,6 +55,8 @@ class JobParts:
 
     store: JobStore
     deliveries: DeliveryStore
+    feedback: FeedbackStore
+    tallies: TallyStore
     storage: ObjectStorage
     queue: JobQueue
     policy: JobPolicy
@@ -64,6 +76,39 @@ class JobParts:
             self.deliveries, lambda job_id: self.store.get(job_id) is not None, self.notifier, self.clock
         )
 
+    def truths(self, name: str) -> LabelledOutcomes:
+        """What people said of files that a model has answered; of one file the newest word counts."""
+
+        def known(files: Collection[str]) -> dict[str, bool]:
+            truth = {}
+            for said in reversed(self.feedback.latest(FeedbackFilter(name), _MOST_TRUTHS)):
+                digest = said.evidence.input_sha256
+                if digest is not None and digest in files:
+                    truth[digest] = said.label is Label.FAKE
+            return truth
+
+        return known
+
+    def feedback_desk(self) -> FeedbackDesk:
+        """Where people say what a video is."""
+        return FeedbackDesk(
+            self.feedback,
+            self.desk(None).report,
+            lambda job_id: self.store.get(job_id) is not None,
+            self.clock,
+            keep_sha256=not self.policy.zero_retention,
+        )
+
+    def tallier(self) -> Tallier:
+        """Counts what this process analyses."""
+        return Tallier(self.tallies, self.clock)
+
+    def monitor(self, registry: ModelRegistry) -> ModelMonitor:
+        """Tells how the versions of a registry are doing."""
+        return ModelMonitor(
+            lambda name, version: registry.load(name, version).manifest, self.feedback, self.tallies, self.clock
+        )
+
     def crew(self, analyze: Analyze, count: int) -> Crew:
         """So many workers, a sweeper, and deliverers where anything is sent."""
         place = f"{socket.gethostname()[:64]}-{secrets.token_hex(4)}"
@@ -72,7 +117,7 @@ class JobParts:
             for number in range(count)
         ]
         also = [] if self.rollouts is None else [self.rollouts.forget]
-        sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock, also)
+        sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock, self.feedback, also)
         return Crew(workers, sweeper, self.queue, self.policy, self._deliverers())
 
     def _deliverers(self) -> list[Deliverer]:
@@ -98,6 +143,8 @@ def build_job_parts(settings: Settings) -> JobParts:
     return JobParts(
         store=store,
         deliveries=store.deliveries(),
+        feedback=store.feedback(),
+        tallies=store.tallies(),
         storage=storage,
         queue=_build_queue(settings),
         policy=_policy(settings),
@@ -156,6 +203,7 @@ def _policy(settings: Settings) -> JobPolicy:
         timeout_s=settings.job_timeout_s,
         retry=Retry(max_attempts=settings.job_max_attempts),
         retention_s=settings.retention_days * _DAY_S,
+        feedback_retention_s=settings.feedback_retention_days * _DAY_S,
         zero_retention=settings.zero_retention,
     )
 

@@ -7,13 +7,14 @@ from dfd.aliases import Alias
 from dfd.bootstrap import Model, Parts, build_parts
 from dfd.bootstrap.jobs import JobParts
 from dfd.bootstrap.registry import build_registry
+from dfd.monitoring.observing import ObservedAnalyzer, Tallier
 from dfd.ports import FaceDetector, VideoOpener
 from dfd.ports.registry import ModelRegistry
 from dfd.rollout.catalogue import ModelCatalogue
 from dfd.rollout.desk import RolloutDesk
 from dfd.rollout.follower import AliasFollower
 from dfd.rollout.keeper import RolloutKeeper
-from dfd.rollout.live import LiveModel, LoadedModel
+from dfd.rollout.live import LiveModel, LoadedModel, VideoAnalyzer
 from dfd.settings import Settings
 
 
@@ -37,7 +38,9 @@ class Live:
 
     def desk(self, jobs: JobParts) -> RolloutDesk | None:
         """Where rollouts of models are started and looked at; None without a table for them."""
-        return None if jobs.rollouts is None else RolloutDesk(jobs.rollouts, self.registry, jobs.clock)
+        if jobs.rollouts is None:
+            return None
+        return RolloutDesk(jobs.rollouts, self.registry, jobs.clock, jobs.truths(self.model.current.manifest.name))
 
     def keeper(self, jobs: JobParts) -> RolloutKeeper | None:
         """What takes part in rollouts; None in a process that does not follow the champion."""
@@ -62,15 +65,24 @@ def build_live(
     opener: VideoOpener | None = None,
     detector: FaceDetector | None = None,
     model: Model | None = None,
+    tallier: Tallier | None = None,
 ) -> Live:
-    """The model, and where `MODEL_VERSION` is an alias what follows it; raises as `dfd.bootstrap.build_parts` does."""
+    """The model, and where `MODEL_VERSION` is an alias what follows it; raises as `dfd.bootstrap.build_parts` does.
+
+    Args:
+        settings: say which model.
+        opener: see `dfd.bootstrap.build_parts`.
+        detector: likewise.
+        model: likewise.
+        tallier: counts what is analysed, whichever version answers; None counts nothing.
+    """
     parts = build_parts(settings, opener=opener, detector=detector, model=model)
-    live = LiveModel(_loaded(parts))
+    live = LiveModel(_loaded(parts, tallier))
     registry = build_registry(settings)
 
     def load(version: str) -> LoadedModel:
         numbered = settings.with_version(version)
-        loaded = _loaded(build_parts(numbered, opener=parts.opener, detector=parts.detector))
+        loaded = _loaded(build_parts(numbered, opener=parts.opener, detector=parts.detector), tallier)
         loaded.score_blank()
         return loaded
 
@@ -83,5 +95,8 @@ def build_live(
     return Live(live, registry, load, follower, settings.model_poll_s)
 
 
-def _loaded(parts: Parts) -> LoadedModel:
-    return LoadedModel(parts.analyzer(), parts.backend, parts.manifest)
+def _loaded(parts: Parts, tallier: Tallier | None) -> LoadedModel:
+    analyzer: VideoAnalyzer = parts.analyzer()
+    if tallier is not None:
+        analyzer = ObservedAnalyzer(analyzer, parts.manifest, tallier)
+    return LoadedModel(analyzer, parts.backend, parts.manifest)

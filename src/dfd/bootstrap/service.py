@@ -25,8 +25,8 @@ def build_services(
 ) -> Services:
     """What the HTTP interface is given; raises as `dfd.bootstrap.build_parts` and `build_job_parts` do."""
     shared = settings.shared_by(max(1, settings.job_workers))
-    live = build_live(shared, opener=opener, detector=detector, model=model)
     job_parts = build_job_parts(settings)
+    live = build_live(shared, opener=opener, detector=detector, model=model, tallier=job_parts.tallier())
     keeper = live.keeper(job_parts)
     return Services(
         model=live.model,
@@ -41,6 +41,8 @@ def build_services(
         tf_serving=tf_serving or partial(_said_by, tf_serving_of(settings)),
         jobs=job_parts.desk(live.model.identity_for),
         callbacks=job_parts.callbacks(),
+        feedback=job_parts.feedback_desk(),
+        monitor=job_parts.monitor(live.registry),
         crew=job_parts.crew(live.model.analyze, settings.job_workers),
         limits=_limits(settings, job_parts.meter),
         follower=live.follower,

@@ -12,7 +12,7 @@ from dfd.cli.app import EXIT_CODES_HELP, _debugging, app
 from dfd.cli.exits import guarded
 
 jobs = typer.Typer(
-    help="List, show, cancel or retry jobs, and see what was sent for them.",
+    help="List, show, cancel or retry jobs, say what their videos are, and see what was sent for them.",
     no_args_is_help=True,
     epilog=EXIT_CODES_HELP,
 )
@@ -87,6 +87,50 @@ def retry(context: typer.Context, job_id: Id) -> None:
         from dfd.cli import jobs as command
 
         return command.retry(job_id)
+
+    _run(context, run)
+
+
+class Truth(StrEnum):
+    """What --label takes; the same as `dfd.feedback.Label`."""
+
+    FAKE = "fake"
+    REAL = "real"
+
+
+@jobs.command()
+def feedback(
+    context: typer.Context,
+    job_id: Id,
+    label: Annotated[Truth | None, typer.Option(help="What the video is; without it, show what was said.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why; deleted with the job.")] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Who says so; deleted with the job.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the video of a job is, or show what was said."""
+    if label is None and (note is not None or reviewer is not None):
+        raise typer.BadParameter("a note and a reviewer need --label")
+
+    def run() -> int:
+        from dfd.cli import feedback as command
+
+        return command.feedback(job_id, None if label is None else label.value, note, reviewer, as_json)
+
+    _run(context, run)
+
+
+@jobs.command()
+def reviews(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most jobs listed.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the jobs most worth a look."""
+
+    def run() -> int:
+        from dfd.cli import feedback as command
+
+        return command.reviews(limit, as_json)
 
     _run(context, run)
 

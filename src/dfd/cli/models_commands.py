@@ -156,6 +156,48 @@ def rollback(context: typer.Context, name: Name, reason: Reason, actor: Actor = 
     run_command(context, run)
 
 
+@models.command()
+def recalibrate(
+    context: typer.Context,
+    name: Name,
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", show_default=False, help="Its version, champion or challenger.")
+    ],
+    reason: Reason,
+    min_labels: Annotated[int, typer.Option(min=10, max=5000, help="Labelled videos that it takes.")] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the folds.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the calibration again to labelled videos, and register that as a new version if it is better."""
+
+    def run() -> int:
+        from dfd.cli import models_feedback as command
+
+        return command.recalibrate(name, version, reason, min_labels, seed, as_json)
+
+    run_command(context, run)
+
+
+@models.command()
+def monitor(
+    context: typer.Context,
+    name: Name,
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", show_default=False, help="Its version, champion or challenger.")
+    ],
+    hours: Annotated[int, typer.Option(min=1, max=720, help="How far back drift is looked for.")] = 168,
+    as_json: AsJson = False,
+) -> None:
+    """Show drift of what a version is fed, and its calibration on labelled videos."""
+
+    def run() -> int:
+        from dfd.cli import models_feedback as command
+
+        return command.monitor(name, version, hours, as_json)
+
+    run_command(context, run)
+
+
 @models.command("export-serving-config")
 def export_serving_config(
     context: typer.Context,

@@ -65,7 +65,7 @@ def start(trying: Trying, reason: str, actor: str | None, as_json: bool) -> Exit
     name = trying.name
     policy = _policy(trying.policy)
     request = RolloutRequest(name, trying.version, Mode(trying.mode), trying.share, policy, trying.again)
-    with _desk(settings) as (desk, registry):
+    with _desk(settings, name) as (desk, registry):
         challenger = registry.resolve(name, trying.version or "challenger")
         examiner(settings)(registry.load(name, challenger))
         begun = desk.start(replace(request, challenger=challenger), Note(time.time(), actor_of(actor), reason))
@@ -87,7 +87,7 @@ def status(name: str, as_json: bool) -> ExitCode:
         ModelNotFound: there never was one.
         ConfigurationError, RegistryUnavailable, JobStoreUnavailable: a part cannot be used.
     """
-    with _desk(load_settings()) as (desk, _):
+    with _desk(load_settings(), name) as (desk, _):
         found = desk.status(name)
         recent = desk.recent(name)
     if found is None:
@@ -114,7 +114,7 @@ def end(name: str, promotes: bool, reason: str, actor: str | None, as_json: bool
         ConfigurationError, RegistryUnavailable, JobStoreUnavailable: a part cannot be used.
     """
     settings = load_settings()
-    with _desk(settings) as (desk, registry):
+    with _desk(settings, name) as (desk, registry):
         running = desk.running(name)
         if running is None:
             raise ModelConflict(f"no rollout of {name} is running")
@@ -137,13 +137,13 @@ def end(name: str, promotes: bool, reason: str, actor: str | None, as_json: bool
 
 
 @contextmanager
-def _desk(settings: Settings) -> Iterator[tuple[RolloutDesk, ModelRegistry]]:
+def _desk(settings: Settings, name: str) -> Iterator[tuple[RolloutDesk, ModelRegistry]]:
     parts = build_job_parts(settings)
     try:
         if parts.rollouts is None:
             raise ConfigurationError("there is no table for rollouts")
         registry = build_registry(settings)
-        yield RolloutDesk(parts.rollouts, registry, parts.clock), registry
+        yield RolloutDesk(parts.rollouts, registry, parts.clock, parts.truths(name)), registry
     finally:
         parts.store.close()
 

@@ -22,6 +22,7 @@ from dfd.client.errors import (
     Unauthorized,
     Unreachable,
 )
+from dfd.client.feedback import Feedback, FeedbackHistory, Review
 from dfd.client.receiving import WebhookEvent, event_in
 from dfd.client.values import Artifact, Delivery, DeliveryAttempt, Job, JobEvent, JobPage, Prediction, Progress
 
@@ -34,6 +35,8 @@ __all__ = [
     "Conflict",
     "Delivery",
     "DeliveryAttempt",
+    "Feedback",
+    "FeedbackHistory",
     "Job",
     "JobEvent",
     "JobPage",
@@ -46,6 +49,7 @@ __all__ = [
     "Progress",
     "Refused",
     "Retries",
+    "Review",
     "ServiceFailed",
     "TryLater",
     "Unauthorized",

@@ -10,8 +10,9 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from dfd.client.calls import Retries, headers_of
-from dfd.client.conversations import Asking, Conversations, Found, NextLine, NextPiece, Pause, Send, Step, Telling
+from dfd.client.conversations import Conversations
 from dfd.client.methods import Method
+from dfd.client.steps import Asking, Found, NextLine, NextPiece, Pause, Send, Step, Telling
 
 Value = TypeVar("Value")
 
@@ -85,6 +86,9 @@ class AsyncClient:
     download = Method(Conversations.download, _ask)
     deliveries = Method(Conversations.deliveries, _ask)
     replay = Method(Conversations.replay, _ask)
+    give_feedback = Method(Conversations.give_feedback, _ask)
+    feedback = Method(Conversations.feedback, _ask)
+    reviews = Method(Conversations.reviews, _tell)
     wait = Method(Conversations.wait, _ask)
     events = Method(Conversations.events, _tell)
 

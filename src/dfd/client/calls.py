@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from dfd.client.errors import BadAnswer, TryLater, Unreachable, problem_in, retry_after_s
+from dfd.feedback import Label
 from dfd.job import JobState
 
 Media = str | os.PathLike[str] | bytes
@@ -59,6 +60,7 @@ class Call:
         params: of the query; None leaves one out.
         headers: beside those of the client.
         media: the files, each in a part named ``file``.
+        json: the body, where it is JSON; None sends none.
         repeatable: whether sending it twice does no harm, also when the first may have arrived.
         followed: whether to go where the service sends the caller; to another host without the bearer secret.
     """
@@ -68,6 +70,7 @@ class Call:
     params: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     media: Sequence[Media] = ()
+    json: Mapping[str, Any] | None = None
     repeatable: bool = True
     followed: bool = False
 
@@ -87,6 +90,7 @@ class Call:
                 "params": params,
                 "headers": dict(self.headers),
                 "files": files or None,
+                "json": self.json,
             }
             yield arguments | ({"follow_redirects": True} if self.followed else {})
 
@@ -172,6 +176,17 @@ def of_job(method: str, job_id: str, suffix: str = "", headers: Mapping[str, str
 def replay(job_id: str, delivery_id: int) -> Call:
     """Send an event again; not repeated once it may have arrived, because that would send it once more."""
     return replace(of_job("POST", job_id, f"/deliveries/{int(delivery_id)}/replay"), repeatable=False)
+
+
+def give_feedback(job_id: str, label: Label, note: str | None, reviewer: str | None) -> Call:
+    """Label a video; not repeated once it may have arrived, because that would stand twice in the history."""
+    said = {"label": label.value, "note": note, "reviewer": reviewer}
+    return replace(of_job("POST", job_id, "/feedback"), json=said, repeatable=False)
+
+
+def reviewing(limit: int | None, cursor: str | None) -> Call:
+    """One page of the review queue."""
+    return Call("GET", "/v1/reviews", {"limit": limit, "cursor": cursor})
 
 
 def listening(job_id: str, last: int | None) -> Call:

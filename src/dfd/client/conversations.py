@@ -8,13 +8,15 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
 from dfd.client import calls
 from dfd.client.calls import Call, Media, Retries
 from dfd.client.errors import NotInTime
+from dfd.client.feedback import Feedback, FeedbackHistory, Review, ReviewPage
+from dfd.client.steps import Asking, Found, NextLine, NextPiece, Pause, Send, Step, Telling
 from dfd.client.streams import RECONNECT_S, EventReader
 from dfd.client.values import (
     Artifact,
@@ -28,51 +30,10 @@ from dfd.client.values import (
     deliveries_in,
     understood,
 )
+from dfd.feedback import Label
 from dfd.job import JobState
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a request. The answer: the response, read to its end, or the `httpx.TransportError` in its place.
-
-    Attributes:
-        call: the request.
-        streamed: leave a successful response open, for `NextLine` or `NextPiece`, not both.
-    """
-
-    call: Call
-    streamed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class NextLine:
-    """Read on in the open response. The answer: a line without its end, None behind the last, or `TransportError`."""
-
-
-@dataclass(frozen=True, slots=True)
-class NextPiece:
-    """Read on in the open response. The answer: some bytes, None behind the last, or `TransportError`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Close what is open, and wait. There is no answer."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Found(Generic[Value]):
-    """Something for the caller. There is no answer."""
-
-    value: Value
-
-
-Step: TypeAlias = Send | NextLine | NextPiece | Pause
-Asking: TypeAlias = Generator[Step, Any, Value]
-Telling: TypeAlias = Generator[Step | Found[Value], Any, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +167,36 @@ class Conversations:
             Conflict: it is on its way already.
         """
         return self._asked(calls.replay(job_id, delivery_id), Delivery.read)
+
+    def give_feedback(
+        self, job_id: str, label: Label | str, *, note: str | None = None, reviewer: str | None = None
+    ) -> Asking[Feedback]:
+        """Say what the video of a job is; the latest word counts.
+
+        Args:
+            job_id: which.
+            label: ``fake`` or ``real``.
+            note: why, at most 2000 characters; deleted with the job.
+            reviewer: who says so, at most 128 characters; deleted with the job.
+
+        Raises:
+            Conflict: the job has no report.
+        """
+        return self._asked(calls.give_feedback(job_id, Label(label), note, reviewer), Feedback.read)
+
+    def feedback(self, job_id: str) -> Asking[FeedbackHistory]:
+        """What was said of the video of a job."""
+        return self._asked(calls.of_job("GET", job_id, "/feedback"), FeedbackHistory.read)
+
+    def reviews(self, *, page_size: int | None = None) -> Telling[Review]:
+        """The jobs most worth a look, in order; pages are loaded as they are needed."""
+        cursor = None
+        while True:
+            page = yield from self._asked(calls.reviewing(page_size, cursor), ReviewPage.read)
+            yield from _all_of(page.reviews)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     def wait(self, job_id: str, *, timeout_s: float | None = None) -> Asking[Job]:
         """A job once it has ended, whichever way.

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dfd.evaluation import metrics
 from dfd.evaluation.figures import Figure, Judge
-from dfd.evaluation.resampling import Scored
 from dfd.evaluation.results import ClipResult
+from dfd.statistics import metrics
+from dfd.statistics.resampling import Scored
 
 _MOST_POINTS = 100
 _HISTOGRAM_BINS = 20

@@ -12,12 +12,12 @@ from dfd.evaluation import curves
 from dfd.evaluation.conditions import CLEAN, Conditions
 from dfd.evaluation.figures import Judge, against_all_reals, operating_points, summarise, videos
 from dfd.evaluation.page import page
-from dfd.evaluation.resampling import LEVEL
 from dfd.evaluation.robustness import robustness
 from dfd.evaluation.running import Results
 from dfd.evaluation.samples import SampleList
 from dfd.evaluation.setting import Setting
 from dfd.evaluation.slices import slices
+from dfd.statistics.resampling import LEVEL
 
 SCHEMA_VERSION = "1.0"
 """Raised in the first place when a field changes its meaning or goes away, in the second when one is added."""

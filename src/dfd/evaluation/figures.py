@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from dfd.evaluation import metrics
-from dfd.evaluation.metrics import Metric
-from dfd.evaluation.resampling import ROUNDS, Estimate, Scored, difference, estimates
 from dfd.evaluation.results import ClipResult
+from dfd.statistics import metrics
+from dfd.statistics.metrics import Metric
+from dfd.statistics.resampling import ROUNDS, Estimate, Scored, difference, estimates
 from dfd.types import Reason, Verdict
 
 Figure = dict[str, float] | None

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from dfd.evaluation import metrics
 from dfd.evaluation.conditions import CLEAN, KINDS, Condition, Conditions
 from dfd.evaluation.figures import Judge, ranked
-from dfd.evaluation.resampling import Scored
 from dfd.evaluation.results import ClipResult
 from dfd.evaluation.running import Results
+from dfd.statistics import metrics
+from dfd.statistics.resampling import Scored
 
 
 def robustness(results: Results, conditions: Conditions, judge: Judge) -> dict[str, Any] | None:

@@ -9,11 +9,11 @@ import numpy as np
 from dfd.evaluation.conditions import Conditions
 from dfd.evaluation.document import document, write
 from dfd.evaluation.figures import Judge
-from dfd.evaluation.resampling import ROUNDS
 from dfd.evaluation.results import ResultFile
 from dfd.evaluation.running import Runner
 from dfd.evaluation.samples import SampleList
 from dfd.evaluation.setting import Setting
+from dfd.statistics.resampling import ROUNDS
 
 
 @dataclass(frozen=True, slots=True)

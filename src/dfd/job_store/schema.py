@@ -56,6 +56,7 @@ JOBS = Table(
     Column("failure_message", Text),
     Column("verdict", String(16)),
     Column("fake_probability", Float(53)),
+    Column("threshold", Float(53)),
     Column("result_key", String(64)),
     Column("answered_from", String(64)),
     UniqueConstraint("submission_key", "submission_position", name="uq_jobs_submission"),
@@ -113,6 +114,50 @@ REPORTS = Table(
     Column("job_id", String(64), ForeignKey("jobs.job_id", ondelete="CASCADE"), primary_key=True),
     Column("document", Text, nullable=False),
 )
+
+FEEDBACK = Table(
+    "job_feedback",
+    METADATA,
+    Column("number", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("job_id", String(64), ForeignKey("jobs.job_id")),  # none once the job is gone
+    Column("superseded", Boolean, nullable=False),  # whether the job has later feedback
+    Column("label", String(8), nullable=False),
+    Column("created_at_s", Float(53), nullable=False),
+    Column("note", Text),
+    Column("reviewer", String(128)),
+    Column("model_name", String(256), nullable=False),
+    Column("model_version", String(64), nullable=False),
+    Column("weights_sha256", String(64), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("fake_probability", Float(53)),
+    Column("threshold", Float(53), nullable=False),
+    Column("faces", Text, nullable=False),
+    Column("input_sha256", String(64)),
+)
+
+Index("ix_job_feedback_job", FEEDBACK.c.job_id, FEEDBACK.c.number)
+Index("ix_job_feedback_model", FEEDBACK.c.model_name, FEEDBACK.c.model_version, FEEDBACK.c.number)
+Index("ix_job_feedback_weights", FEEDBACK.c.model_name, FEEDBACK.c.weights_sha256, FEEDBACK.c.number)
+Index(
+    "ix_job_feedback_gone",
+    FEEDBACK.c.created_at_s,
+    sqlite_where=FEEDBACK.c.job_id.is_(None),
+    postgresql_where=FEEDBACK.c.job_id.is_(None),
+)  # on jobs that are gone
+
+TALLIES = Table(
+    "model_tallies",
+    METADATA,
+    Column("model_name", String(256), primary_key=True),
+    Column("model_version", String(64), primary_key=True),
+    Column("measure", String(32), primary_key=True),
+    Column("binning", String(16), primary_key=True),
+    Column("hour", Integer, primary_key=True, autoincrement=False),  # since the epoch
+    Column("bin", Integer, primary_key=True, autoincrement=False),
+    Column("count", Integer, nullable=False),
+)
+
+Index("ix_model_tallies_hour", TALLIES.c.hour)
 
 ROLLOUTS = Table(
     "rollouts",

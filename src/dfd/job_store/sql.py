@@ -13,10 +13,12 @@ from sqlalchemy.exc import IntegrityError
 from dfd.job import Job, JobState
 from dfd.job_store.database import Database
 from dfd.job_store.deliveries import SqlDeliveryStore, add_first
+from dfd.job_store.feedback import SqlFeedbackStore, let_go
 from dfd.job_store.migrating import migrate
 from dfd.job_store.rollouts import SqlRolloutStore
 from dfd.job_store.rows import to_job, to_row
 from dfd.job_store.schema import DELIVERIES, JOBS, REPORTS
+from dfd.job_store.tallies import SqlTallyStore
 from dfd.job_store.usage import SqlUsageMeter
 from dfd.ports import JobFilter, JobStore, Transition
 
@@ -45,6 +47,14 @@ class SqlJobStore(JobStore):
     def deliveries(self) -> SqlDeliveryStore:
         """The deliveries in the same database."""
         return SqlDeliveryStore(self._database)
+
+    def feedback(self) -> SqlFeedbackStore:
+        """The feedback in the same database."""
+        return SqlFeedbackStore(self._database)
+
+    def tallies(self) -> SqlTallyStore:
+        """The counts in the same database."""
+        return SqlTallyStore(self._database)
 
     def rollouts(self) -> SqlRolloutStore:
         """The rollouts in the same database."""
@@ -133,8 +143,11 @@ class SqlJobStore(JobStore):
 
     def remove_ended(self, ended_before_s: float, limit: int) -> int:
         gone = and_(JOBS.c.finished_at_s <= ended_before_s, JOBS.c.input_key.is_(None))
+        # locked, so that nobody gives feedback on what goes
+        ended = select(JOBS.c.job_id).where(gone).limit(limit).with_for_update(skip_locked=True)
         with self._database.writing() as connection:
-            job_ids = connection.execute(select(JOBS.c.job_id).where(gone).limit(limit)).scalars().all()
+            job_ids = connection.execute(ended).scalars().all()
+            let_go(connection, job_ids)
             for table in (REPORTS, DELIVERIES):
                 connection.execute(delete(table).where(table.c.job_id.in_(job_ids)))
             connection.execute(delete(JOBS).where(JOBS.c.job_id.in_(job_ids)))

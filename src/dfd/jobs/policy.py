@@ -21,6 +21,7 @@ class JobPolicy:
         sweep_s: time between two sweeps.
         retry: of attempts that were lost or failed.
         retention_s: an ended job, its file and its report are kept for so long.
+        feedback_retention_s: what is left of feedback on a job that is gone is kept for so long after it was given.
         zero_retention: delete the file as soon as the job has ended.
         orphan_s: a stored file without a job is removed when it is as old.
     """
@@ -35,6 +36,7 @@ class JobPolicy:
     sweep_s: float = 5.0
     retry: Retry = field(default_factory=Retry)
     retention_s: float = 30 * 86_400.0
+    feedback_retention_s: float = 730 * 86_400.0
     zero_retention: bool = False
     orphan_s: float = 86_400.0
 
@@ -43,7 +45,10 @@ class JobPolicy:
             raise ValueError(f"the queue, the time to come back and the expiry must be positive, got {self}")
         if not 0 < self.heartbeat_s <= self.lease_s / 3:
             raise ValueError("a lease must outlive two lost heartbeats")
-        if min(self.timeout_s, self.poll_s, self.sweep_s, self.orphan_s) <= 0 or self.retention_s < 0:
+        if (
+            min(self.timeout_s, self.poll_s, self.sweep_s, self.orphan_s) <= 0
+            or min(self.retention_s, self.feedback_retention_s) < 0
+        ):
             raise ValueError(f"times must be positive, got {self}")
 
 

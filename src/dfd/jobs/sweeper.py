@@ -8,6 +8,7 @@ from dfd.job import Job
 from dfd.jobs.desk import UPLOADS
 from dfd.jobs.policy import JobPolicy
 from dfd.ports import JobQueue, JobStore, ObjectStorage
+from dfd.ports.feedback import FeedbackStore
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class Sweeper:
         queue: JobQueue,
         policy: JobPolicy,
         clock: Callable[[], float],
+        feedback: FeedbackStore | None = None,
         forgetting: Sequence[Callable[[float], int]] = (),
     ) -> None:
         """Sweep by the rules of `policy`.
@@ -35,6 +37,7 @@ class Sweeper:
             queue: wakes workers.
             policy: limits and times.
             clock: seconds since the epoch.
+            feedback: the table of feedback; None leaves it alone.
             forgetting: delete what else is kept as long as an ended job, if older than a time, and say how many it was.
         """
         self._forgetting = forgetting
@@ -43,6 +46,7 @@ class Sweeper:
         self._queue = queue
         self._policy = policy
         self._clock = clock
+        self._feedback = feedback
 
     def sweep(self) -> None:
         """Give jobs of dead workers back to the queue, end what is over, and delete what is no longer kept.
@@ -81,6 +85,8 @@ class Sweeper:
         count = self._store.remove_ended(before_s, _AT_ONCE)
         if count:
             _LOG.info("jobs forgotten", extra={"count": count})
+        if self._feedback is not None:
+            self._feedback.forget(self._clock() - self._policy.feedback_retention_s, _AT_ONCE)
 
     def delete_orphans(self) -> int:
         """Delete old files that belong to no job: their process died before it wrote the row, or after it went.

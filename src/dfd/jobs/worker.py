@@ -101,10 +101,10 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever happened, the job must be told
             return self._undone(job, error), None
         key = result_key(report.input_sha256, report.model, job.options, self._software)
-        verdict, probability = report.verdict.value, report.fake_probability
+        verdict, probability, threshold = report.verdict.value, report.fake_probability, report.threshold
         document = json.dumps(report_to_dict(report), allow_nan=False)
         claim, clock = job.claims, self._clock
-        return lambda found: found.succeeded(claim, clock(), verdict, probability, key), document
+        return lambda found: found.succeeded(claim, clock(), verdict, probability, key, threshold), document
 
     def _undone(self, job: Job, error: Exception) -> Transition | None:
         """What a job comes to whose analysis did not come to its end."""

@@ -222,7 +222,7 @@ class JobStore(ABC):
 
     @abstractmethod
     def remove_ended(self, ended_before_s: float, limit: int) -> int:
-        """Forget jobs that ended by this time and whose file is gone, with all that is theirs; how many there were."""
+        """Forget jobs that ended by this time and have no file, with what is theirs (`FeedbackStore`); how many."""
 
 
 @dataclass(frozen=True, slots=True)

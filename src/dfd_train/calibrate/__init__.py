@@ -5,13 +5,14 @@ is the log loss of the mean over whole clips. Each class weighs one half however
 assumes that a fake is as likely as a real video.
 
 In order: `compare` the forms on held-out logits, `fit` the chosen one on all of them, then take `clip_probability` of
-every clip for `verdict_bounds` and `operating_points`, `frame_spread` of the faces' probabilities, and
-`reference_quality` of the faces.
+every clip for `verdict_bounds` and `operating_points`, `frame_spread` of the faces' probabilities,
+`reference_quality` of the faces, and `reference_histograms` of scores and quality.
 """
 
 from dfd_train.calibrate.comparing import Comparison, HeldOutFigures, compare
 from dfd_train.calibrate.deciding import frame_spread, operating_points, reference_quality, verdict_bounds
 from dfd_train.calibrate.fitting import Form, fit
+from dfd_train.calibrate.histograms import reference_histograms
 from dfd_train.calibrate.scored import ScoredClip, clip_probability, face_probabilities
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "fit",
     "frame_spread",
     "operating_points",
+    "reference_histograms",
     "reference_quality",
     "verdict_bounds",
 ]

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import StratifiedGroupKFold
 
-from dfd.evaluation.metrics import equal_mass_bins, equal_width_bins
+from dfd.statistics.metrics import equal_mass_bins, equal_width_bins
 from dfd_train.calibrate.fitting import Form, fit
 from dfd_train.calibrate.scored import Array, Labels, ScoredClip, class_weights, clip_probability, labels_of
 
-_CLIP = 1e-15  # of the log loss, as in `dfd.evaluation.metrics`
+_CLIP = 1e-15  # of the log loss, as in `dfd.statistics.metrics`
 _DECIMALS = 6
 
 

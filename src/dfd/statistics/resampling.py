@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from dfd.evaluation.metrics import Labels, Metric, Scores
+from dfd.statistics.metrics import Labels, Metric, Scores
 
 ROUNDS = 1000
 LEVEL = 0.95

@@ -1,0 +1,1 @@
+"""Figures of detection quality and their intervals, for evaluation, training and the monitoring of a running model."""
