@@ -285,7 +285,7 @@ def make_report(**changes: Any) -> Report:
         for index, probability in enumerate((0.8, 0.9, 0.95, 0.95))
     )
     report = Report(
-        schema_version="1.2",
+        schema_version="1.3",
         verdict=Verdict.FAKE,
         reasons=(),
         fake_probability=0.9,

@@ -22,6 +22,8 @@
     │   ├── ArtifactNotFound      the job has no such file, or it is no longer kept
     │   ├── RangeNotSatisfiable   the file has none of the bytes asked for
     │   ├── DeliveryNotFound      no such delivery of the job
+    │   ├── FaceNotFound          no such face track, or no face of it at that time
+    │   ├── ExplanationUnavailable  answers of this model are not explained
     │   └── JobConflict           the job, or the key, is in no state for it
     │       ├── JobEnded          it has ended already
     │       ├── DeliveryConflict  its event is on its way already, or was sent too often
@@ -43,9 +45,8 @@
         └── RateLimited           this caller has asked often enough for now
             └── QuotaExceeded     or for today
 
-Every class has a stable ``code``; HTTP statuses and exit codes are each mapped from it in one table
-(`dfd.api.problems`, `dfd.cli`). What a video merely lacks (a face, light, length) is no error: it is a reason in
-the report.
+Every class has a stable ``code``; HTTP statuses and exit codes are mapped from it in one table each, `dfd.api.problems`
+and `dfd.cli`. What a video merely lacks (a face, light, length) is no error: it is a reason in the report.
 """
 
 from typing import ClassVar
@@ -177,6 +178,18 @@ class DeliveryNotFound(RequestError):
     """The job has no delivery of this number."""
 
     code = "delivery_not_found"
+
+
+class FaceNotFound(RequestError):
+    """There is no such face track, or it shows no face at that time."""
+
+    code = "face_not_found"
+
+
+class ExplanationUnavailable(RequestError):
+    """No explanation can be shown: it was not measured to be faithful."""
+
+    code = "explanation_unavailable"
 
 
 class JobConflict(RequestError):
