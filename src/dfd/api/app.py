@@ -16,6 +16,8 @@ from dfd.api.admission import AnalysisDesk
 from dfd.api.artifact_routes import Downloads, artifacts
 from dfd.api.auth import BearerAuth
 from dfd.api.delivery_routes import deliveries, events
+from dfd.api.explanation_routes import explanations
+from dfd.api.explanations import ExplanationDesk
 from dfd.api.health import ModelProbe
 from dfd.api.job_routes import JobFrontDesk, jobs
 from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErrors
@@ -66,10 +68,11 @@ def create_app(services: Services) -> FastAPI:
     app.state.probe = ModelProbe(services)
     app.state.jobs = JobFrontDesk(services)
     app.state.downloads = Downloads(services)
+    app.state.explanations = ExplanationDesk(services)
     problems.install(app)
     _add_middleware(app, services.policy.cors_origins)
     token = services.policy.bearer_token
-    for router in (predictions, jobs, artifacts, deliveries):
+    for router in (predictions, jobs, artifacts, deliveries, explanations):
         if token is None:
             app.include_router(router)
         else:

@@ -36,4 +36,4 @@ def build_live(
 
 
 def _loaded(parts: Parts) -> LoadedModel:
-    return LoadedModel(parts.analyzer(), parts.backend, parts.manifest)
+    return LoadedModel(parts.analyzer(), parts.backend, parts.manifest, parts.explained_videos())

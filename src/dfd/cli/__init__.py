@@ -1,6 +1,6 @@
 """The command line. Importing it costs little: what a command needs is imported when the command runs."""
 
-from dfd.cli import batch_command, jobs_commands, models_commands  # noqa: F401 - they add their commands
+from dfd.cli import batch_command, explain_command, jobs_commands, models_commands  # noqa: F401 - they add their commands
 from dfd.cli.app import main
 
 __all__ = ["main"]
