@@ -23,7 +23,6 @@
     │   ├── RangeNotSatisfiable   the file has none of the bytes asked for
     │   ├── DeliveryNotFound      no such delivery of the job
     │   ├── FaceNotFound          no such face track, or no face of it at that time
-    │   ├── ExplanationUnavailable  answers of this model are not explained
     │   └── JobConflict           the job, or the key, is in no state for it
     │       ├── JobEnded          it has ended already
     │       ├── DeliveryConflict  its event is on its way already, or was sent too often
@@ -34,7 +33,8 @@
     │   ├── ModelNotFound         no such name or version
     │   ├── ModelCorrupt          a hash, the manifest or what it says of the model does not hold
     │   ├── ModelConflict         the version is there already, or an alias was moved meanwhile
-    │   └── BackendUnavailable    the model does not answer
+    │   ├── BackendUnavailable    the model does not answer
+    │   └── ExplanationUnavailable  its answers are not explained
     ├── Unavailable               a part that the service rests on is away
     │   ├── JobStoreUnavailable   the database of jobs does not answer
     │   ├── RegistryUnavailable   the registry of models does not answer, or cannot be written
@@ -186,12 +186,6 @@ class FaceNotFound(RequestError):
     code = "face_not_found"
 
 
-class ExplanationUnavailable(RequestError):
-    """No explanation can be shown: it was not measured to be faithful."""
-
-    code = "explanation_unavailable"
-
-
 class JobConflict(RequestError):
     """The request does not fit the state of things."""
 
@@ -256,6 +250,12 @@ class BackendUnavailable(ModelError):
     """The model backend does not answer, or answers nonsense."""
 
     code = "backend_unavailable"
+
+
+class ExplanationUnavailable(ModelError):
+    """No explanation can be shown: it was not measured to be faithful."""
+
+    code = "explanation_unavailable"
 
 
 class Unavailable(DfdError):

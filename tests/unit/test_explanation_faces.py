@@ -76,8 +76,9 @@ def test_a_point_of_the_frame_is_found_in_the_crop(angle: float, side: float, x:
     points = (turn @ ((LANDMARKS - 32) / 64 * side).T).T + np.array([x, y])
     face = make_detection(x - side / 2, y - side / 2, side, landmarks_px=points.astype(np.float32))
     contract = replace(CONTRACT, alignment=Alignment.EYES, crop_margin=0.2, size_px=96)
-    image = np.zeros((120, 150, 3), np.uint8)
-    cv2.circle(image, (round(points[3][0] * 16 - 8), round(points[3][1] * 16 - 8)), 32, (255, 255, 255), -1, shift=4)
+    rows, columns = np.indices((120, 150)) + 0.5
+    spot = 255 * np.exp(-((columns - points[3][0]) ** 2 + (rows - points[3][1]) ** 2) / 8)
+    image = np.repeat(np.round(spot).astype(np.uint8)[..., None], 3, axis=2)
     crop = crop_face(image, face, contract)[..., 0].astype(np.float64)
     rows, columns = np.indices(crop.shape) + 0.5
     middle = np.array([(columns * crop).sum(), (rows * crop).sum()]) / crop.sum()

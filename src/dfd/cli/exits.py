@@ -6,15 +6,7 @@ import traceback
 from collections.abc import Callable
 from enum import IntEnum
 
-from dfd.errors import (
-    ConfigurationError,
-    DfdError,
-    ExplanationUnavailable,
-    InputError,
-    ModelError,
-    RequestError,
-    Unavailable,
-)
+from dfd.errors import ConfigurationError, DfdError, InputError, ModelError, RequestError, Unavailable
 
 
 class ExitCode(IntEnum):
@@ -31,14 +23,13 @@ class ExitCode(IntEnum):
 
 
 EXIT_CODES: dict[type[DfdError], ExitCode] = {
-    ExplanationUnavailable: ExitCode.MODEL_OR_CONFIGURATION,
     InputError: ExitCode.UNREADABLE_MEDIA,
     RequestError: ExitCode.USAGE,
     ConfigurationError: ExitCode.MODEL_OR_CONFIGURATION,
     ModelError: ExitCode.MODEL_OR_CONFIGURATION,
     Unavailable: ExitCode.MODEL_OR_CONFIGURATION,
 }
-"""Exit code of each branch of the error tree, of which the first that fits counts; other errors are internal."""
+"""Exit code of each branch of the error tree; every other error is internal."""
 
 INTERNAL_CODE = "internal"
 """What stands for a bug where an error's ``code`` is shown."""
