@@ -7,9 +7,10 @@ import math
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from dfd.manifest import Alignment, InputContract
-from dfd.types import LANDMARK_NAMES, BoundingBox, FaceDetection, ImageU8
+from dfd.types import LANDMARK_NAMES, BoundingBox, FaceDetection, FloatArray, ImageU8
 
 _RIGHT_EYE = LANDMARK_NAMES.index("right_eye")
 _LEFT_EYE = LANDMARK_NAMES.index("left_eye")
@@ -42,10 +43,31 @@ def crop_face(
     return np.concatenate([crop, crop if following is None else _crop(following, detection, contract)], axis=2)
 
 
+def landmarks_in_crop(detection: FaceDetection, contract: InputContract) -> FloatArray | None:
+    """Where the points of a face lie in the picture that `crop_face` cuts of it.
+
+    Returns:
+        ``(6, 2) float32`` in pixels of the crop, in the order of `dfd.types.LANDMARK_NAMES`; pixel (0, 0) reaches from
+        0 to 1. Points may lie outside. None for a detection without landmarks.
+    """
+    if detection.landmarks_px is None:
+        return None
+    side, angle = _square(detection, contract)
+    to_image = _to_image(detection.box.centre_px, side, angle)
+    there = detection.landmarks_px.astype(np.float64) - 0.5 - to_image[:, 2]
+    in_patch = there @ to_image[:, :2] + 0.5  # the inverse of a turn is its transpose
+    return np.asarray(in_patch * (contract.size_px / side), dtype=np.float32)
+
+
+def _square(detection: FaceDetection, contract: InputContract) -> tuple[int, float]:
+    """Side in pixels of the square that is cut, and the angle by which it is turned."""
+    side = max(1, round(detection.box.side_px * (1 + 2 * contract.crop_margin)))
+    return side, _eye_angle(detection) if contract.alignment is Alignment.EYES else 0.0
+
+
 def _crop(image: ImageU8, detection: FaceDetection, contract: InputContract) -> ImageU8:
     """The square of one picture, ``(S, S, 3) uint8``."""
-    side = max(1, round(detection.box.side_px * (1 + 2 * contract.crop_margin)))
-    angle = _eye_angle(detection) if contract.alignment is Alignment.EYES else 0.0
+    side, angle = _square(detection, contract)
     patch = _cut(image, detection.box.centre_px, side, angle)
     size = (contract.size_px, contract.size_px)
     return np.asarray(
@@ -73,22 +95,26 @@ def _eye_angle(detection: FaceDetection) -> float:
     return math.atan2(float(left[1] - right[1]), float(left[0] - right[0]))
 
 
-def _cut(image: ImageU8, centre_px: tuple[float, float], side: int, angle: float) -> ImageU8:
-    """A ``(side, side, 3)`` patch around a point at the image's own scale, turned back by `angle`."""
+def _to_image(centre_px: tuple[float, float], side: int, angle: float) -> npt.NDArray[np.float64]:
+    """``(2, 3)``: from pixel centres of a patch around a point, turned back by `angle`, to those of the image."""
     cosine, sine = math.cos(angle), math.sin(angle)
     middle = (side - 1) / 2
     centre_x, centre_y = centre_px[0] - 0.5, centre_px[1] - 0.5  # box edges to pixel centres
     if angle == 0.0:  # whole pixels: cut without interpolation
         centre_x, centre_y = round(centre_x - middle) + middle, round(centre_y - middle) + middle
-    to_image = np.array(
+    return np.array(
         [
             [cosine, -sine, centre_x - middle * cosine + middle * sine],
             [sine, cosine, centre_y - middle * sine - middle * cosine],
         ]
     )
+
+
+def _cut(image: ImageU8, centre_px: tuple[float, float], side: int, angle: float) -> ImageU8:
+    """A ``(side, side, 3)`` patch around a point at the image's own scale, turned back by `angle`."""
     patch = cv2.warpAffine(
         image,
-        to_image,
+        _to_image(centre_px, side, angle),
         (side, side),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,

@@ -3,47 +3,14 @@
 ::
 
     DfdError
-    ├── InputError                the media itself is at fault
-    │   ├── MediaNotFound         no such file
-    │   ├── NotAFile              a folder or a device where a file is needed
-    │   ├── UnreadableVideo       not a video, damaged, or empty
-    │   ├── NoVideoStream         audio only
-    │   ├── UnsupportedCodec      no decoder for the stream
-    │   └── MediaTooLarge         more pixels, seconds or bytes than the limits allow
-    ├── RequestError              the caller's request is at fault
-    │   ├── InvalidParameter      a parameter is out of its range
-    │   ├── UploadTooLarge        the body is over MAX_UPLOAD_MB
-    │   ├── UploadTimeout         the body stopped coming
-    │   ├── MalformedUpload       the body is broken off or no valid multipart form
-    │   ├── UnsupportedContentType  the body is no multipart form at all
-    │   ├── Unauthorized          no bearer token, or the wrong one
-    │   ├── CallbackRefused       the callback address may not be sent to
-    │   ├── JobNotFound           no such job
-    │   ├── VersionNotFound       no such model or version to tell of
-    │   ├── ArtifactNotFound      the job has no such file, or it is no longer kept
-    │   ├── RangeNotSatisfiable   the file has none of the bytes asked for
-    │   ├── DeliveryNotFound      no such delivery of the job
-    │   └── JobConflict           the job, or the key, is in no state for it
-    │       ├── JobEnded          it has ended already
-    │       ├── DeliveryConflict  its event is on its way already, or was sent too often
-    │       ├── ReportNotReady    it has no report, or none yet
-    │       └── IdempotencyConflict  the key was used for something else
-    ├── ConfigurationError        the operator's settings are at fault
-    ├── ModelError                the model is at fault
-    │   ├── ModelNotFound         no such name or version
-    │   ├── ModelCorrupt          a hash, the manifest or what it says of the model does not hold
-    │   ├── ModelConflict         the version is there already, or an alias was moved meanwhile
-    │   ├── RecalibrationRefused  too few labels, or fitting calibration again makes it no better
-    │   └── BackendUnavailable    the model does not answer
-    ├── Unavailable               a part that the service rests on is away
-    │   ├── JobStoreUnavailable   the database of jobs does not answer
-    │   ├── RegistryUnavailable   the registry of models does not answer, or cannot be written
-    │   ├── StorageUnavailable    the storage of files does not answer
-    │   └── StorageFull           no room for the file
-    └── Overloaded                the service is full: try again later
-        ├── QueueFull             as many jobs wait as may
-        └── RateLimited           this caller has asked often enough for now
-            └── QuotaExceeded     or for today
+    ├── InputError          the media itself is at fault
+    ├── RequestError        the caller's request is at fault
+    │   └── JobConflict     what is asked of is in no state for it
+    ├── ConfigurationError  the operator's settings are at fault
+    ├── ModelError          the model is at fault
+    ├── Unavailable         a part that the service rests on is away
+    └── Overloaded          the service is full: try again later
+        └── RateLimited     this caller has asked often enough for now
 
 Every class has a stable ``code``; HTTP statuses and exit codes are each mapped from it in one table
 (`dfd.api.problems`, `dfd.cli`). What a video merely lacks (a face, light) is no error: it is a reason in the report.
@@ -186,6 +153,12 @@ class DeliveryNotFound(RequestError):
     code = "delivery_not_found"
 
 
+class FaceNotFound(RequestError):
+    """There is no such face track, or it shows no face at that time."""
+
+    code = "face_not_found"
+
+
 class JobConflict(RequestError):
     """The request does not fit the state of things."""
 
@@ -256,6 +229,12 @@ class BackendUnavailable(ModelError):
     """The model backend does not answer, or answers nonsense."""
 
     code = "backend_unavailable"
+
+
+class ExplanationUnavailable(ModelError):
+    """No explanation can be shown: it was not measured to be faithful."""
+
+    code = "explanation_unavailable"
 
 
 class Unavailable(DfdError):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dfd.errors import ModelCorrupt
+from dfd.faithfulness import ExplanationRecord
 from dfd.histograms import SCORE, ReferenceHistogram
 from dfd.judgement import Calibration, CalibrationMethod, Decision, ReferenceQuality
 from dfd.types import QUALITY_MEASURES
@@ -153,6 +154,7 @@ class ModelManifest:
         parity: what the model answered where it was made; None where nobody wrote it down.
         reference_histograms: how scores and quality were spread over held-out videos, by measure
             (`dfd.histograms.SCORE` and `dfd.types.QUALITY_MEASURES`); what is missing has no PSI.
+        explanation: how faithful explanations of it were measured to be; None where they were not, and none are shown.
     """
 
     name: str
@@ -172,6 +174,7 @@ class ModelManifest:
     reference_quality: ReferenceQuality | None = None
     parity: Parity | None = None
     reference_histograms: Mapping[str, ReferenceHistogram] = field(default_factory=dict)
+    explanation: ExplanationRecord | None = None
 
     def __post_init__(self) -> None:
         if self.weights_file not in self.files:
@@ -205,6 +208,7 @@ class ModelManifest:
             likeness = fields.pop("reference_quality", None)
             parity = fields.pop("parity", None)
             histograms = dict(fields.pop("reference_histograms", {}))
+            explanation = fields.pop("explanation", None)
             return cls(
                 input=InputContract(**contract),
                 output=Output(fields.pop("output")),
@@ -215,6 +219,7 @@ class ModelManifest:
                 reference_histograms={
                     name: ReferenceHistogram.from_dict(histogram) for name, histogram in histograms.items()
                 },
+                explanation=None if explanation is None else ExplanationRecord.from_dict(explanation),
                 **fields,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -245,7 +250,7 @@ class ModelManifest:
             data[part] = {
                 name: value for name, value in data[part].items() if name not in absent or value != absent[name]
             }
-        for part in ("reference_quality", "parity", "reference_histograms"):
+        for part in ("reference_quality", "parity", "reference_histograms", "explanation"):
             if not data[part]:
                 del data[part]
         return {"schema": MANIFEST_SCHEMA, **data}

@@ -17,9 +17,9 @@ the same report, wall times aside.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from dfd.background import read_ahead, sha256_of
 from dfd.calibration import to_probability
 from dfd.cropping import centre_square, crop_face
 from dfd.errors import InvalidParameter
+from dfd.explanation.explaining import Explainer
 from dfd.manifest import ModelManifest
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener, VideoSource
 from dfd.preprocessing import to_model_input
@@ -64,6 +65,7 @@ class AnalysisOptions:
             face frames. A video with a face is never judged by its squares.
         min_face_frames: faces a track needs before it is trusted.
         quality: what makes a face too weak to trust.
+        explain: look for what each region of a face adds to the answer, too.
 
     Raises:
         InvalidParameter: a value is out of its range.
@@ -76,6 +78,7 @@ class AnalysisOptions:
     no_face_fallback: bool = False
     min_face_frames: int = 3
     quality: QualityLimits = field(default_factory=QualityLimits)
+    explain: bool = False
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.fps) and 0 < self.fps <= 120):
@@ -151,7 +154,11 @@ class Analyzer:
                 gathered = self._gather(source, options, watch, progress or _ignore)
                 with watch.stage("hash_wait"):
                     input_sha256 = digest.result()
-        return self._report(gathered, input_sha256, options, watch.elapsed_ms)
+                report = self._report(gathered, input_sha256, options)
+                if options.explain:
+                    with watch.stage("explain"):
+                        report = self._explained(source, report, progress or _ignore)
+        return replace(report, timings_ms=watch.elapsed_ms)
 
     def _gather(
         self, source: VideoSource, options: AnalysisOptions, watch: Stopwatch, progress: Callable[[Progress], None]
@@ -192,6 +199,13 @@ class Analyzer:
             video=source.info,
         )
 
+    def _explained(self, source: VideoSource, report: Report, progress: Callable[[Progress], None]) -> Report:
+        """The report with what each region of the most suspicious faces adds."""
+        done = Progress(report.coverage.sampled_frames, report.coverage.sampled_frames)
+        explainer = Explainer(self._detector, self._backend, self._manifest)
+        found = explainer.track_explanation(source, report.tracks, report.face_scores, lambda: progress(done))
+        return replace(report, explanation=found)
+
     def _read(self, frames: Iterator[Frame]) -> AbstractContextManager[Iterator[Frame]]:
         return read_ahead(frames, _FRAMES_AHEAD) if self._reads_ahead else nullcontext(frames)
 
@@ -204,9 +218,7 @@ class Analyzer:
             detection=centre_square(frame.image, self._manifest.input),
         )
 
-    def _report(
-        self, gathered: "_Gathered", input_sha256: str, options: AnalysisOptions, timings_ms: Mapping[str, float]
-    ) -> Report:
+    def _report(self, gathered: "_Gathered", input_sha256: str, options: AnalysisOptions) -> Report:
         """Draw the conclusion."""
         decision = self._manifest.decision
         threshold, operating_point = decision.in_force(options.threshold, options.operating_point)
@@ -232,7 +244,6 @@ class Analyzer:
                 self._manifest.name, self._manifest.version, self._manifest.weights_sha256, gathered.backends
             ),
             input_sha256=input_sha256,
-            timings_ms=timings_ms,
         )
 
 

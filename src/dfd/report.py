@@ -48,6 +48,35 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class RegionEvidence:
+    """What one region of a face adds to the answer.
+
+    Attributes:
+        region: its name (`dfd.explanation.regions.Region`).
+        evidence_logit: mean Shapley value over the faces that were looked at, in logits before calibration: above 0
+            speaks for *fake*, below for *real*.
+        area_share: of the crop, in [0, 1].
+    """
+
+    region: str
+    evidence_logit: float
+    area_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What was found when an explanation was asked for.
+
+    Attributes:
+        regions: evidence by region, by track; tracks beyond the most that are explained are missing.
+        unavailable: why there is none; None where there is.
+    """
+
+    regions: Mapping[int, tuple[RegionEvidence, ...]] = field(default_factory=dict)
+    unavailable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything DFD says of one video.
 
@@ -66,6 +95,7 @@ class Report:
         model: what answered.
         input_sha256: hash of the file's bytes, lower-case hex.
         timings_ms: wall time by stage; ``total`` is always there.
+        explanation: see `Explanation`; None where none was asked for.
     """
 
     schema_version: str
@@ -81,3 +111,4 @@ class Report:
     model: ModelIdentity
     input_sha256: str
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    explanation: Explanation | None = None

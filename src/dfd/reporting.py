@@ -7,7 +7,7 @@ are equal bytes. The full form is described by ``docs/report.schema.json``.
 from collections.abc import Iterable
 from typing import Any
 
-from dfd.report import Coverage, ModelIdentity, Report
+from dfd.report import Coverage, Explanation, ModelIdentity, RegionEvidence, Report
 from dfd.types import BoundingBox, FaceScore, TrackScore, VideoInfo
 
 REPORT_SCHEMA_VERSION = "1.3"
@@ -22,8 +22,11 @@ def report_to_dict(report: Report) -> dict[str, Any]:
 
     ``reasons`` and ``tracks`` are always lists, ``fake_probability`` is null when nothing was scored, boxes are
     ``[x1, y1, x2, y2]`` in pixels of the upright source and ``frame_rate_hz`` is a number or null. Apart from
-    ``timings_ms`` the same file and the same model give the same dictionary.
+    ``timings_ms`` the same file and the same model give the same dictionary. Only where an explanation was asked for,
+    there are ``explanation`` and, by track, ``regions``: null for a track that was not explained.
     """
+    explanation = report.explanation
+    told = {} if explanation is None else {"explanation": {"unavailable": explanation.unavailable}}
     return {
         "schema_version": report.schema_version,
         "verdict": report.verdict.value,
@@ -31,12 +34,13 @@ def report_to_dict(report: Report) -> dict[str, Any]:
         "fake_probability": _rounded(report.fake_probability),
         "threshold": _rounded(report.threshold),
         "operating_point": report.operating_point,
-        "tracks": _tracks(report.tracks),
+        "tracks": [{**track, **_regions(track["track_id"], explanation)} for track in _tracks(report.tracks)],
         "face_scores": [_face_score(score) for score in report.face_scores],
         "coverage": _coverage(report.coverage),
         "video": _video(report.video),
         "model": _model(report.model),
         "input_sha256": report.input_sha256,
+        **told,
         "timings_ms": {stage: round(report.timings_ms[stage], 3) for stage in sorted(report.timings_ms)},
     }
 
@@ -119,6 +123,26 @@ def _tracks(tracks: Iterable[TrackScore]) -> list[dict[str, Any]]:
             "median_face_side_px": _decimals(track.median_face_side_px),
         }
         for track in tracks
+    ]
+
+
+def _regions(track_id: int, explanation: Explanation | None) -> dict[str, Any]:
+    """The field of a track; nothing where no explanation was asked for."""
+    if explanation is None:
+        return {}
+    found = explanation.regions.get(track_id)
+    return {"regions": None if found is None else regions_to_list(found)}
+
+
+def regions_to_list(found: Iterable[RegionEvidence]) -> list[dict[str, Any]]:
+    """Evidence by region, JSON-ready."""
+    return [
+        {
+            "region": one.region,
+            "evidence_logit": _decimals(one.evidence_logit),
+            "area_share": _decimals(one.area_share),
+        }
+        for one in found
     ]
 
 

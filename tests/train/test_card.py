@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.architecture.test_source_rules import MACHINE_PATH
 from tests.evaluated import mixed, sample, scored, unreadable, unseen
+from tests.explained import UNFAITHFUL, explainable
 from tests.train.card_material import CONTRACT, HELD_OUT, MEASURED, QUICK, VERSION, drawn, measured_of, version
 
 from dfd.evaluation.page import FIGURES
@@ -26,6 +27,7 @@ from dfd.manifest import Layout, ModelManifest
 from dfd.types import Reason, Verdict
 from dfd_train.card import Answer, compact, data_facts, write_card
 from dfd_train.card.about import input_in_words
+from dfd_train.card.explanations import explanations
 from dfd_train.card.facts import in_present_form
 from dfd_train.card.markdown import counted, escaped, listed, table
 from dfd_train.card.pictures import failure_sheet
@@ -326,3 +328,12 @@ def test_the_answers_are_told_in_a_table() -> None:
 def test_the_document_may_come_from_a_file() -> None:
     read: dict[str, Any] = json.loads(json.dumps(MEASURED))
     assert card(VERSION, read, FAILURES) == CARD
+
+
+def test_the_card_says_whether_explanations_are_faithful() -> None:
+    told = explanations(explainable(regions=UNFAITHFUL))
+    assert "20 faces" in told
+    assert "| heat maps | insertion, less a random order | +0.200 | +0.100 to +0.300 |" in told
+    assert "The heat maps passed and are shown." in told
+    assert "The evidence by region did not pass and nothing of it is shown: deletion" in told
+    assert "not measured" in explanations(VERSION)

@@ -17,6 +17,8 @@ from dfd.api.artifact_routes import Downloads, artifacts
 from dfd.api.auth import BearerAuth
 from dfd.api.delivery_routes import deliveries, events
 from dfd.api.drift_routes import drift
+from dfd.api.explanation_routes import explanations
+from dfd.api.explanations import ExplanationDesk
 from dfd.api.feedback_routes import feedback
 from dfd.api.health import ModelProbe
 from dfd.api.job_routes import JobFrontDesk, jobs
@@ -69,10 +71,11 @@ def create_app(services: Services) -> FastAPI:
     app.state.probe = ModelProbe(services)
     app.state.jobs = JobFrontDesk(services)
     app.state.downloads = Downloads(services)
+    app.state.explanations = ExplanationDesk(services)
     problems.install(app)
     _add_middleware(app, services.policy.cors_origins)
     token = services.policy.bearer_token
-    for router in (predictions, jobs, artifacts, deliveries, feedback, models, drift):
+    for router in (predictions, jobs, artifacts, deliveries, feedback, explanations, models, drift):
         if token is None:
             app.include_router(router)
         else:

@@ -7,7 +7,7 @@ nor the probes wait behind a database that is away.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -112,6 +112,9 @@ class Wishes:
     ] = None
     priority: Annotated[int, Query(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, description="Higher goes first.")] = 0
     force: Annotated[bool, Query(description="Analyse also what has been analysed before.")] = False
+    explain: Annotated[
+        bool, Query(description="Look for what each region of a face adds, too: `tracks[].regions` of the report.")
+    ] = False
 
 
 @jobs.post(
@@ -155,7 +158,7 @@ async def submit_jobs(
     A file that was analysed before, with the same model and options, is answered from that report at once.
     """
     asked_for = JobRequest(
-        options=chosen(services, wishes.fps, wishes.operating_point),
+        options=replace(chosen(services, wishes.fps, wishes.operating_point), explain=wishes.explain),
         external_id=wishes.external_id,
         callback_url=wishes.callback_url,
         priority=wishes.priority,

@@ -70,6 +70,8 @@ KINDS: Mapping[str, ProblemKind] = {
     "artifact_not_found": ProblemKind(404, "The job has no such file"),
     "range_not_satisfiable": ProblemKind(416, "The file has no such bytes"),
     "delivery_not_found": ProblemKind(404, "No such delivery"),
+    "face_not_found": ProblemKind(404, "No such face"),
+    "explanation_unavailable": ProblemKind(409, "The answer is not explained"),
     "job_conflict": ProblemKind(409, "The job is in no state for this"),
     "job_ended": ProblemKind(409, "The job has ended"),
     "delivery_conflict": ProblemKind(409, "The event cannot be sent again now"),

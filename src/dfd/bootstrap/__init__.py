@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from dfd.bootstrap.backends import build_backend
 from dfd.bootstrap.registry import build_registry
 from dfd.errors import ConfigurationError, InvalidParameter
+from dfd.explanation.explaining import Explainer
+from dfd.explanation.videos import ExplainedVideos
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.faces.haar import HaarDetector
 from dfd.manifest import ModelManifest
@@ -42,6 +44,10 @@ class Parts:
     def analyzer(self) -> Analyzer:
         """Put the parts together."""
         return Analyzer(self.opener, self.detector, self.backend, self.manifest, reads_ahead=self.threads > 1)
+
+    def explained_videos(self) -> ExplainedVideos:
+        """What explains the answers of an analyzer of the same parts."""
+        return ExplainedVideos(self.opener, Explainer(self.detector, self.backend, self.manifest))
 
 
 def build_opener(settings: Settings) -> VideoOpener:

@@ -99,4 +99,4 @@ def _loaded(parts: Parts, tallier: Tallier | None) -> LoadedModel:
     analyzer: VideoAnalyzer = parts.analyzer()
     if tallier is not None:
         analyzer = ObservedAnalyzer(analyzer, parts.manifest, tallier)
-    return LoadedModel(analyzer, parts.backend, parts.manifest)
+    return LoadedModel(analyzer, parts.backend, parts.manifest, parts.explained_videos())

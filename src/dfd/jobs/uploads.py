@@ -1,6 +1,8 @@
 """The uploads of jobs, for as long as they are kept."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 from dfd.errors import ArtifactNotFound
 from dfd.job import Job
@@ -22,6 +24,15 @@ class KeptUploads:
             StorageUnavailable: the storage does not answer, or has lost it.
         """
         return self._storage.read(self._key(job), start, end)
+
+    def local_file(self, job: Job) -> AbstractContextManager[Path]:
+        """A file of this machine with a job's upload, to be read only, for as long as the block lasts.
+
+        Raises:
+            ArtifactNotFound: it is no longer kept.
+            StorageUnavailable, StorageFull: see `ObjectStorage.local_file`.
+        """
+        return self._storage.local_file(self._key(job))
 
     def link(self, job: Job, valid_s: float) -> str | None:
         """An address from which anyone may load a job's upload for a while; None where the storage has no addresses.

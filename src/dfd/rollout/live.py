@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from dfd.explanation.videos import ExplainedVideos
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import ModelBackend
@@ -36,11 +37,13 @@ class LoadedModel:
         analyzer: analyses files with it.
         backend: scores its crops.
         manifest: what it says of itself.
+        videos: finds faces in videos again, and explains its answers for them; None where that cannot be asked for.
     """
 
     analyzer: VideoAnalyzer
     backend: ModelBackend
     manifest: ModelManifest
+    videos: ExplainedVideos | None = None
 
     @property
     def identity(self) -> ModelIdentity:

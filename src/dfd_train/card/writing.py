@@ -8,6 +8,7 @@ from dfd.evaluation.charts import reliability_plot, risk_plot
 from dfd.manifest import ModelManifest
 from dfd.types import Verdict
 from dfd_train.card import about, held_out, on_videos
+from dfd_train.card.explanations import explanations
 from dfd_train.card.facts import in_present_form
 from dfd_train.card.failures import Answer, failure_table
 from dfd_train.card.markdown import bullets, with_interval
@@ -65,6 +66,7 @@ def card(manifest: ModelManifest, measured: Mapping[str, Any], failures: Sequenc
         ("Robustness", on_videos.robustness(measured)),
         ("Worst mistakes on the test videos", on_videos.mistakes(measured)),
         ("Failure modes", _failures(failures)),
+        ("Explanations", explanations(manifest)),
         ("Forms of the model", _forms(manifest)),
     ]
     return "\n\n".join([about.head(manifest), *(f"## {title}\n\n{text}" for title, text in sections if text)]) + "\n"

@@ -1,0 +1,160 @@
+"""Making pictures of faces for callers: few at a time, in threads of their own, and not twice."""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from dfd.api.services import Services
+from dfd.errors import ExplanationUnavailable, InputError, Overloaded
+from dfd.explanation.faces import FacePlace
+from dfd.explanation.videos import ExplainedVideos, Form
+from dfd.job import Job
+from dfd.report import RegionEvidence
+from dfd.reporting import regions_to_list
+
+_MOST_KEPT_BYTES: Final = 32 * 1024 * 1024
+_WAITING: Final = 16
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True)
+class FaceWish:
+    """Which face a caller means: see `dfd.explanation.faces.place_at`."""
+
+    track_id: int | None
+    time_s: float | None
+
+
+class KeptPictures:
+    """The pictures asked for last, so many bytes of them. Safe to use from several threads."""
+
+    def __init__(self, most_bytes: int = _MOST_KEPT_BYTES) -> None:
+        """Keep at most so many bytes."""
+        self._most_bytes = most_bytes
+        self._pictures: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> bytes | None:
+        """A picture that is kept."""
+        with self._lock:
+            found = self._pictures.get(key)
+            if found is not None:
+                self._pictures.move_to_end(key)
+            return found
+
+    def put(self, key: Hashable, picture: bytes) -> None:
+        """Keep a picture, and forget those that were not asked for the longest."""
+        with self._lock:
+            self._bytes += len(picture) - len(self._pictures.pop(key, b""))
+            self._pictures[key] = picture
+            while self._bytes > self._most_bytes:
+                _, forgotten = self._pictures.popitem(last=False)
+                self._bytes -= len(forgotten)
+
+
+class ExplanationDesk:
+    """Explains the answers for jobs, for as long as their uploads are kept.
+
+    A picture takes a processor for a second or so: at most as many are made at the same time as analyses may run, and
+    a few may wait.
+    """
+
+    def __init__(self, services: Services) -> None:
+        """Explain jobs of `services`."""
+        self._services = services
+        self._threads = CapacityLimiter(max(1, services.policy.max_concurrency // 2))
+        self._under_way = 0
+        self._kept = KeptPictures()
+
+    async def heat_map(self, job_id: str, wish: FaceWish, form: Form, side_px: int) -> bytes:
+        """A map as a PNG file.
+
+        Raises:
+            JobNotFound, ReportNotReady, FaceNotFound, ArtifactNotFound, ExplanationUnavailable: there is none.
+            Overloaded: too many are being made.
+            InputError, ModelError, Unavailable: it cannot be made now.
+        """
+
+        def make(job: Job, report: dict[str, Any], videos: ExplainedVideos, place: FacePlace) -> bytes:
+            videos.check_maps(report)
+            with self._services.jobs.uploads.local_file(job) as path:
+                return videos.heat_map_png(path, report, place, form, side_px)
+
+        return await self._run(lambda: self._picture(job_id, wish, (form, side_px), make))
+
+    async def face(self, job_id: str, wish: FaceWish, side_px: int) -> bytes:
+        """A face as a JPEG file; raises as `heat_map`, but needs no explanation."""
+
+        def make(job: Job, _report: dict[str, Any], videos: ExplainedVideos, place: FacePlace) -> bytes:
+            with self._services.jobs.uploads.local_file(job) as path:
+                return videos.face_jpeg(path, place, side_px)
+
+        return await self._run(lambda: self._picture(job_id, wish, ("face", side_px), make))
+
+    async def regions(self, job_id: str, track_id: int) -> list[dict[str, Any]]:
+        """Evidence by region of one track, from the report where it has it; raises as `heat_map`."""
+        return await self._run(lambda: self._regions(job_id, track_id))
+
+    def _regions(self, job_id: str, track_id: int) -> list[dict[str, Any]]:
+        job, report, videos = self._asked(job_id)
+        for track in report["tracks"]:
+            if track["track_id"] == track_id and track.get("regions") is not None:
+                told: list[dict[str, Any]] = track["regions"]
+                return told
+        key = (job_id, "regions", track_id, report["model"]["weights_sha256"])
+        kept = self._kept.get(key)
+        if kept is None:
+            with self._services.jobs.uploads.local_file(job) as path:
+                found: tuple[RegionEvidence, ...] = videos.track_regions(path, report, track_id)
+            kept = json.dumps(regions_to_list(found)).encode()
+            self._kept.put(key, kept)
+        answer: list[dict[str, Any]] = json.loads(kept)
+        return answer
+
+    def _picture(
+        self,
+        job_id: str,
+        wish: FaceWish,
+        kind: Hashable,
+        make: Callable[[Job, dict[str, Any], ExplainedVideos, FacePlace], bytes],
+    ) -> bytes:
+        job, report, videos = self._asked(job_id)
+        place = videos.place(report, wish.track_id, wish.time_s)
+        key = (job_id, kind, place.track_id, place.pts_s, self._services.model.current.manifest.weights_sha256)
+        kept = self._kept.get(key)
+        if kept is None or job.input_key is None:  # what is no longer kept is no longer shown either
+            kept = make(job, report, videos, place)
+            self._kept.put(key, kept)
+        return kept
+
+    def _asked(self, job_id: str) -> tuple[Job, dict[str, Any], ExplainedVideos]:
+        desk, videos = self._services.jobs, self._services.model.current.videos
+        job = desk.get(job_id)
+        report: dict[str, Any] = json.loads(desk.report(job_id))
+        if videos is None:
+            raise ExplanationUnavailable("this service explains nothing")
+        return job, report, videos
+
+    async def _run(self, work: Callable[[], Made]) -> Made:
+        if self._under_way >= _WAITING + self._threads.total_tokens:
+            raise Overloaded("too many pictures are being made, try again later", self._services.policy.retry_after_s)
+        self._under_way += 1
+        try:
+            return await to_thread.run_sync(lambda: _of_the_upload(work), limiter=self._threads)
+        finally:
+            self._under_way -= 1
+
+
+def _of_the_upload(work: Callable[[], Made]) -> Made:
+    """What an error says of the server's file is not for callers."""
+    try:
+        return work()
+    except InputError as error:
+        raise type(error)("the upload can no longer be read as it was when it was analysed") from error
