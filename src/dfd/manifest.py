@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from dfd.errors import ModelCorrupt
 from dfd.judgement import Calibration, CalibrationMethod, Decision, ReferenceQuality
+from dfd.reliability import Reliability
 
 __all__ = [
     "MANIFEST_SCHEMA",
@@ -149,6 +150,7 @@ class ModelManifest:
         reference: free facts for provenance (seed, code version, recipe).
         reference_quality: what the training faces look like; None asks no face to be like them.
         parity: what the model answered where it was made; None where nobody wrote it down.
+        reliability: how often held-out videos of each score were fake; None where nobody counted.
     """
 
     name: str
@@ -167,6 +169,7 @@ class ModelManifest:
     reference: Mapping[str, Any] = field(default_factory=dict)
     reference_quality: ReferenceQuality | None = None
     parity: Parity | None = None
+    reliability: Reliability | None = None
 
     def __post_init__(self) -> None:
         if self.weights_file not in self.files:
@@ -196,6 +199,7 @@ class ModelManifest:
             contract["alignment"] = Alignment(contract["alignment"])
             likeness = fields.pop("reference_quality", None)
             parity = fields.pop("parity", None)
+            reliability = fields.pop("reliability", None)
             return cls(
                 input=InputContract(**contract),
                 output=Output(fields.pop("output")),
@@ -203,6 +207,7 @@ class ModelManifest:
                 decision=Decision.from_dict(fields.pop("decision")),
                 reference_quality=None if likeness is None else ReferenceQuality.from_dict(likeness),
                 parity=None if parity is None else Parity.from_dict(parity),
+                reliability=None if reliability is None else Reliability.from_dict(reliability),
                 **fields,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -233,7 +238,7 @@ class ModelManifest:
             data[part] = {
                 name: value for name, value in data[part].items() if name not in absent or value != absent[name]
             }
-        for part in ("reference_quality", "parity"):
+        for part in ("reference_quality", "parity", "reliability"):
             if data[part] is None:
                 del data[part]
         return {"schema": MANIFEST_SCHEMA, **data}
