@@ -16,6 +16,7 @@ from dfd.errors import ModelCorrupt
 from dfd.faithfulness import ExplanationRecord
 from dfd.histograms import SCORE, ReferenceHistogram
 from dfd.judgement import Calibration, CalibrationMethod, Decision, ReferenceQuality
+from dfd.reliability import Reliability
 from dfd.types import QUALITY_MEASURES
 
 __all__ = [
@@ -155,6 +156,7 @@ class ModelManifest:
         reference_histograms: how scores and quality were spread over held-out videos, by measure
             (`dfd.histograms.SCORE` and `dfd.types.QUALITY_MEASURES`); what is missing has no PSI.
         explanation: how faithful explanations of it were measured to be; None where they were not, and none are shown.
+        reliability: how often held-out videos of each score were fake; None where nobody counted.
     """
 
     name: str
@@ -175,6 +177,7 @@ class ModelManifest:
     parity: Parity | None = None
     reference_histograms: Mapping[str, ReferenceHistogram] = field(default_factory=dict)
     explanation: ExplanationRecord | None = None
+    reliability: Reliability | None = None
 
     def __post_init__(self) -> None:
         if self.weights_file not in self.files:
@@ -209,6 +212,7 @@ class ModelManifest:
             parity = fields.pop("parity", None)
             histograms = dict(fields.pop("reference_histograms", {}))
             explanation = fields.pop("explanation", None)
+            reliability = fields.pop("reliability", None)
             return cls(
                 input=InputContract(**contract),
                 output=Output(fields.pop("output")),
@@ -220,6 +224,7 @@ class ModelManifest:
                     name: ReferenceHistogram.from_dict(histogram) for name, histogram in histograms.items()
                 },
                 explanation=None if explanation is None else ExplanationRecord.from_dict(explanation),
+                reliability=None if reliability is None else Reliability.from_dict(reliability),
                 **fields,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -250,7 +255,7 @@ class ModelManifest:
             data[part] = {
                 name: value for name, value in data[part].items() if name not in absent or value != absent[name]
             }
-        for part in ("reference_quality", "parity", "reference_histograms", "explanation"):
+        for part in ("reference_quality", "parity", "reference_histograms", "explanation", "reliability"):
             if not data[part]:
                 del data[part]
         return {"schema": MANIFEST_SCHEMA, **data}

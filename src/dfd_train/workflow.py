@@ -15,13 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from dfd.evaluation import setting
-from dfd.evaluation.figures import Judge, operating_points, ranked, summarise
+from dfd.evaluation.curves import told_reliability
+from dfd.evaluation.figures import Judge, operating_points, ranked, summarise, videos
 from dfd.evaluation.results import ClipResult
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.histograms import ReferenceHistogram
 from dfd.judgement import Calibration, Decision, ReferenceQuality
 from dfd.manifest import InputContract, ModelManifest, Output
 from dfd.preprocessing import to_model_input
+from dfd.reliability import Reliability
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
 from dfd_train import calibrate
@@ -45,6 +47,7 @@ from dfd_train.validation import HeldOut, hold_out
 
 _MAX_BATCH = 32
 _PROBES = 64
+_HELD_OUT_IN_WORDS = "held-out clips, each judged by a model that had seen neither its source nor its people"
 _TEST_LIST = Path("clips") / "manifest.csv"
 _TEST_SPLIT = "dev"
 _ARCHITECTURES = {
@@ -196,6 +199,7 @@ class Judgement:
         reference_histograms: how scores and quality are spread.
         metrics: ``cross_validation`` figures, by fold and at thresholds too, how the forms of ``calibration`` compared,
             and how other ``rules`` than the mean would rank clips.
+        reliability: how often clips of each score were fake.
     """
 
     calibration: Calibration
@@ -203,6 +207,7 @@ class Judgement:
     reference_quality: ReferenceQuality
     reference_histograms: Mapping[str, ReferenceHistogram]
     metrics: dict[str, Any]
+    reliability: Reliability | None
 
 
 def judge_held_out(held: Sequence[HeldOut], faces: Sequence[ClipCrops], seed: int) -> Judgement:
@@ -240,7 +245,14 @@ def judge_held_out(held: Sequence[HeldOut], faces: Sequence[ClipCrops], seed: in
             "calibration": comparison.to_dict(),
             "rules": compare_rules(held, seed),
         },
+        reliability_of([result for _, result in results], seed),
     )
+
+
+def reliability_of(results: Sequence[ClipResult], seed: int) -> Reliability | None:
+    """How often held-out clips of each score were fake; `seed` is that of the bootstrap."""
+    judge = Judge(0.5, np.random.default_rng(seed))  # draws of its own: the other figures keep theirs
+    return told_reliability(videos(results), judge, _HELD_OUT_IN_WORDS)
 
 
 def _cross_validation(results: Sequence[tuple[int, ClipResult]], judge: Judge, decision: Decision) -> dict[str, Any]:
@@ -278,6 +290,7 @@ def _manifest(
         max_batch=_MAX_BATCH,
         training_data=_training_data(recipe),
         licence="Apache-2.0 for the files; see the card for the terms of the training data",
+        reliability=judgement.reliability,
         metrics={**judgement.metrics, **{name: value for name, value in figures.items() if value is not None}},
         reference={"recipe": recipe_facts(recipe), "folds": plan.fold_count, "data": data_facts(clips)},
     )

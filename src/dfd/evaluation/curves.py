@@ -1,5 +1,6 @@
 """The curves and tables behind the plots: ROC, reliability, risk against coverage, histograms, worst mistakes."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,11 +10,13 @@ import numpy.typing as npt
 
 from dfd.evaluation.figures import Figure, Judge
 from dfd.evaluation.results import ClipResult
+from dfd.reliability import Reliability, ReliabilityBin
 from dfd.statistics import metrics
 from dfd.statistics.resampling import Scored
 
 _MOST_POINTS = 100
 _HISTOGRAM_BINS = 20
+_TOLD_BINS = 8  # of a hundred videos each where some hundreds were judged: fewer would say nothing of a score
 _WORST = 10
 _DECIMALS = 4
 _Z_95 = 1.959964  # of the normal distribution, for a two-sided 95 % interval
@@ -38,6 +41,56 @@ def reliability(items: Scored) -> dict[str, list[dict[str, float]]]:
         "equal_width": _bins(items, metrics.equal_width_bins),
         "equal_mass": _bins(items, metrics.equal_mass_bins),
     }
+
+
+def told_reliability(items: Scored, judge: Judge, tested_on: str) -> Reliability | None:
+    """What can be told to whoever reads a score: `ReliabilityBin`, eight equally full ones.
+
+    Real and fake videos are made equally frequent, as calibration takes them to be
+    (docs/decisions/0006-calibration.md), and intervals are drawn as those of every figure are.
+
+    Args:
+        items: videos and their probabilities, by a model that has not seen them.
+        judge: draws.
+        tested_on: see `Reliability`.
+
+    Returns:
+        None where a class is missing.
+    """
+    if items.labels.all() or not items.labels.any():
+        return None
+    numbers = metrics.equal_mass_bins(items.scores, _TOLD_BINS)
+    highest = [float(items.scores[numbers == number].max()) for number in np.unique(numbers)]
+    lowest = [float(items.scores[numbers == number].min()) for number in np.unique(numbers)]
+    inner = [round((below + above) / 2, _DECIMALS) for below, above in zip(highest[:-1], lowest[1:], strict=True)]
+    edges = sorted({0.0, *inner, 1.0})
+    bins = [_told(items, judge, low, high) for low, high in itertools.pairwise(edges)]
+    return Reliability(tuple(bins), tested_on)
+
+
+def _told(items: Scored, judge: Judge, low: float, high: float) -> ReliabilityBin:
+    def inside(scores: metrics.Scores) -> npt.NDArray[np.bool_]:
+        return (scores >= low) & ((scores < high) | (high == 1))
+
+    def fake_share(labels: metrics.Labels, scores: metrics.Scores) -> float:
+        """Of the bin, with both classes weighing the same; not a number where the bin is empty."""
+        here = inside(scores)
+        fakes, reals = float(here[labels].mean()), float(here[~labels].mean())
+        return fakes / (fakes + reals) if fakes + reals else math.nan
+
+    found = judge.estimate({"share": fake_share}, items)["share"]
+    if found is None:
+        raise ValueError(f"no video has a score from {low} to {high}")
+    here = inside(items.scores)
+    return ReliabilityBin(
+        low=low,
+        high=high,
+        real_count=int((here & ~items.labels).sum()),
+        fake_count=int((here & items.labels).sum()),
+        fake_share=found["value"],
+        fake_share_low=min(found["low"], found["value"]),
+        fake_share_high=max(found["high"], found["value"]),
+    )
 
 
 def histogram(items: Scored) -> dict[str, list[int]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dfd.blind_spots import blind_spots
 from dfd.evaluation.markup import words
 from dfd.manifest import Alignment, InputContract, Layout, ModelManifest
 from dfd_train.card.markdown import bullets, escaped, listed, table
@@ -106,27 +107,8 @@ def _foundation(found: Mapping[str, Any] | None) -> str:
 
 def limits(contract: InputContract) -> str:
     """What no figure shows, because the model is not given it."""
-    moving = (
-        "It sees what changes from one frame to the next, never longer movement: blinking, breathing and the rhythm "
-        "of speech are beyond it."
-        if contract.frames == 2
-        else "It sees single pictures: nothing of movement."
-    )
-    return bullets(
-        [
-            f"**Detail and time.** A face is brought to {contract.size_px} px; finer traces are gone. {moving}",
-            "**New methods.** A forgery that resembles none of its training clips may be called real. The figures by "
-            "family on held-out sources, where each source is judged by a model that has not seen it, are the best "
-            "forecast of that.",
-            "**Sound, lips against words, identity, context.** It does not hear, does not know who somebody is, and "
-            "does not see that a scene is staged, cut or captioned falsely.",
-            "**Everything but faces.** Edited bodies, backgrounds, objects and whole generated scenes without a face "
-            "are outside its sight: such a video is `inconclusive`, not `real`.",
-            "**Bad pictures.** Strong compression and small, dark or blurred faces hide what it looks for. They are "
-            "reported as reasons and make the verdict `inconclusive`.",
-            "**People.** Most training reals are politicians, actors and presenters in good light.",
-        ]
-    )
+    found = blind_spots(contract.size_px, contract.frames)
+    return bullets([f"**{spot.title}.** {spot.text}" for spot in found])
 
 
 def use() -> str:
