@@ -19,7 +19,7 @@ import numpy as np
 
 from dfd.delivery import Answer, Delivery, first_delivery
 from dfd.errors import CallbackRefused, StorageUnavailable
-from dfd.job import Job, JobState
+from dfd.job import Job, JobCensus, JobState
 from dfd.jobs.options import options_to_dict
 from dfd.manifest import Alignment, Calibration, Decision, InputContract, Layout, ModelManifest, Output
 from dfd.pipeline import AnalysisOptions
@@ -32,11 +32,11 @@ from dfd.ports import (
     ObjectStorage,
     StoredObject,
     Transition,
-    UsageMeter,
     VideoOpener,
     VideoSource,
 )
 from dfd.ports.deliveries import DeliveryStore, DeliveryTransition, Errand, Notifier
+from dfd.ports.usage import UsageMeter
 from dfd.report import Coverage, ModelIdentity, Report
 from dfd.types import (
     BoundingBox,
@@ -393,6 +393,12 @@ class FakeJobStore(JobStore):
     def waiting(self, most: int) -> int:
         with self._table():
             return min(most, len(self._in_line()))
+
+    def census(self) -> JobCensus:
+        with self._table() as table:
+            line = self._in_line()
+            running = sum(job.state is JobState.RUNNING for job in table.values())
+            return JobCensus(len(line), running, min((job.created_at_s for job in line), default=None))
 
     def ahead_of(self, job: Job) -> int:
         with self._table():

@@ -85,6 +85,15 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class JobCensus:
+    """How many jobs have not ended, and since when the one waits that was accepted first; None where none does."""
+
+    queued: int
+    running: int
+    oldest_queued_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One file to be analysed, and what became of it.
 
@@ -118,6 +127,7 @@ class Job:
         fake_probability: of the report; None where nothing was scored.
         result_key: what the report answers: file, model, options (`dfd.jobs.options.result_key`).
         answered_from: the job whose report this one was given, None where it was analysed.
+        traceparent: trace of the request it came with (`dfd.correlation.Trace`).
     """
 
     job_id: str
@@ -149,6 +159,7 @@ class Job:
     fake_probability: float | None = None
     result_key: str | None = None
     answered_from: str | None = None
+    traceparent: str | None = None
 
     @property
     def ended(self) -> bool:

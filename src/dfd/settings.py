@@ -118,6 +118,12 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", min_length=1, description="Address the service listens on; `0.0.0.0` is all")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service listens on")
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="Port of `/metrics` alone, for `dfd worker` too; unset: on `PORT`, and `dfd worker` shows none",
+    )
     max_upload_mb: int = Field(512, ge=1, description="Largest upload, in MiB")
     max_concurrency: int = Field(2, ge=1, le=1024, description="Analyses the service runs at the same time")
     data_dir: Path = Field(

@@ -13,7 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from hypothesis import settings
-from sqlalchemy import event, text
+from sqlalchemy import event, inspect, text
 from tests.fakes import make_job
 from tests.job_machine import JobMachine
 
@@ -23,6 +23,7 @@ from dfd.job import Job, JobState
 from dfd.job_store import database as database_module
 from dfd.job_store.database import Database
 from dfd.job_store.migrating import _config, migrate
+from dfd.job_store.rows import to_row
 from dfd.job_store.schema import METADATA
 from dfd.job_store.sql import SqlJobStore
 from dfd.ports import JobFilter
@@ -71,7 +72,10 @@ def test_tables_of_the_version_before_webhooks_are_brought_up_to_date_with_their
     store = SqlJobStore(url)
     with store._database.writing() as connection:
         command.upgrade(_config(connection), "0002")
-    store.add([make_job(callback_url="https://a.example/")])
+        row = to_row(make_job(callback_url="https://a.example/"))
+        known = [column["name"] for column in inspect(connection).get_columns("jobs") if column["name"] in row]
+        values = ", ".join(f":{name}" for name in known)
+        connection.execute(text(f"INSERT INTO jobs ({', '.join(known)}) VALUES ({values})"), row)
     store.migrate()
     assert store.change("job-1", lambda job: job.cancelled(120.0)) is not None
     assert len(store.deliveries().of_job("job-1")) == 1

@@ -9,6 +9,7 @@ from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
 from dfd.jobs.desk import JobDesk
 from dfd.pipeline import AnalysisOptions
+from dfd.ports.observing import Observer
 from dfd.rollout.follower import AliasFollower
 from dfd.rollout.live import LiveModel
 
@@ -68,6 +69,9 @@ class Services:
         crew: works on jobs for as long as the application runs; None leaves that to others.
         limits: how often each caller may ask; None as often as he likes.
         follower: keeps `model` up to date for as long as the application runs; None where its version is fixed.
+        observer: hears of every request.
+        metrics: from a scraper's header ``Accept`` to what ``/metrics`` answers, body and content type. May block.
+            None where the service has no such route.
     """
 
     model: LiveModel
@@ -79,3 +83,5 @@ class Services:
     crew: Crew | None = None
     limits: RequestLimits | None = None
     follower: AliasFollower | None = None
+    observer: Observer = field(default_factory=Observer)
+    metrics: Callable[[str], tuple[bytes, str]] | None = None

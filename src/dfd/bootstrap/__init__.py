@@ -7,6 +7,7 @@ so that a command that only analyses loads neither a database nor a web framewor
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from dfd.backends.remote import Listener
 from dfd.bootstrap.backends import build_backend
 from dfd.bootstrap.registry import build_registry
 from dfd.errors import ConfigurationError, InvalidParameter
@@ -16,6 +17,7 @@ from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener
 from dfd.settings import Settings
+from dfd.telemetry.logs import log_backend_event
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
 
@@ -51,7 +53,7 @@ def build_detector(name: str, threads: int) -> FaceDetector:
     return BlazeFaceDetector(threads=threads)
 
 
-def build_model(settings: Settings) -> Model:
+def build_model(settings: Settings, listener: Listener = log_backend_event) -> Model:
     """The model that the settings name, checked, and what scores crops with it.
 
     Raises:
@@ -63,7 +65,7 @@ def build_model(settings: Settings) -> Model:
     registry = build_registry(settings)
     version = registry.resolve(settings.model_name, settings.model_version)
     model = registry.load(settings.model_name, version)
-    return build_backend(settings.with_version(version), model), model.manifest
+    return build_backend(settings.with_version(version), model, listener), model.manifest
 
 
 def build_parts(
@@ -72,6 +74,7 @@ def build_parts(
     opener: VideoOpener | None = None,
     detector: FaceDetector | None = None,
     model: Model | None = None,
+    listener: Listener = log_backend_event,
 ) -> Parts:
     """Load every part that is not given, side by side: hashing and optimising a model leave other threads free.
 
@@ -82,7 +85,7 @@ def build_parts(
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
         loading = pool.submit(lambda: detector or build_detector(settings.face_detector, settings.cpu_threads))
-        backend, manifest = model or build_model(settings)
+        backend, manifest = model or build_model(settings, listener)
         _check_operating_point(manifest, settings.operating_point)
         return Parts(opener or build_opener(settings), loading.result(), backend, manifest, settings.cpu_threads)
 

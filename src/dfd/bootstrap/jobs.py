@@ -4,7 +4,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +21,10 @@ from dfd.jobs.policy import DeliveryPolicy, JobPolicy
 from dfd.jobs.sweeper import Sweeper
 from dfd.jobs.worker import Analyze, Worker
 from dfd.manifest import ModelManifest
-from dfd.ports import JobQueue, JobStore, ObjectStorage, UsageMeter
+from dfd.ports import JobQueue, JobStore, ObjectStorage
 from dfd.ports.deliveries import DeliveryStore, Notifier
+from dfd.ports.observing import Observer
+from dfd.ports.usage import UsageMeter
 from dfd.queues.embedded import EmbeddedQueue
 from dfd.report import ModelIdentity
 from dfd.settings import Settings
@@ -52,6 +54,7 @@ class JobParts:
     notifier: Notifier | None = None
     clock: Callable[[], float] = time.time
     meter: UsageMeter | None = None
+    observer: Observer = field(default_factory=Observer)
 
     def desk(self, manifest: ModelManifest | None) -> JobDesk:
         """Where callers hand in files; without a model, no file counts as known."""
@@ -80,12 +83,12 @@ class JobParts:
         if self.notifier is None:
             return []
         draw = secrets.SystemRandom().random
-        one = Deliverer(self.deliveries, self.notifier, self.delivery_policy, self.clock, draw)
+        one = Deliverer(self.deliveries, self.notifier, self.delivery_policy, self.clock, draw, self.observer)
         return [one] * _DELIVERERS  # it holds nothing of what it does
 
 
-def build_job_parts(settings: Settings) -> JobParts:
-    """Open the table, whose tables are brought up to date, and the storage.
+def build_job_parts(settings: Settings, observer: Observer | None = None) -> JobParts:
+    """Open the table, whose tables are brought up to date, and the storage; `observer` hears of ends and deliveries.
 
     Raises:
         ConfigurationError: a setting of either does not hold.
@@ -94,7 +97,8 @@ def build_job_parts(settings: Settings) -> JobParts:
     if settings.database_url is None:
         _make_private(settings.data_dir)
     storage = _build_storage(settings)
-    store = SqlJobStore(settings.jobs_url)
+    observer = observer or Observer()
+    store = SqlJobStore(settings.jobs_url, observer.job_ended)
     store.migrate()
     return JobParts(
         store=store,
@@ -105,6 +109,7 @@ def build_job_parts(settings: Settings) -> JobParts:
         delivery_policy=_delivery_policy(settings),
         notifier=_build_notifier(settings),
         meter=store.meter(),
+        observer=observer,
     )
 
 

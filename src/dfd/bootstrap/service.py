@@ -11,8 +11,12 @@ from dfd.bootstrap import Model, analysis_options
 from dfd.bootstrap.backends import tf_serving as tf_serving_of
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.bootstrap.live import build_live
-from dfd.ports import FaceDetector, UsageMeter, VideoOpener
+from dfd.bootstrap.metrics import backend_listener, build_metrics, watch
+from dfd.ports import FaceDetector, VideoOpener
+from dfd.ports.usage import UsageMeter
 from dfd.settings import Settings
+from dfd.telemetry.exposition import renderer
+from dfd.telemetry.metrics import Metrics
 
 
 def build_services(
@@ -22,11 +26,21 @@ def build_services(
     detector: FaceDetector | None = None,
     model: Model | None = None,
     tf_serving: Callable[[], object | None] | None = None,
+    metrics: Metrics | None = None,
 ) -> Services:
     """What the HTTP interface is given; raises as `dfd.bootstrap.build_parts` and `build_job_parts` do."""
     shared = settings.shared_by(max(1, settings.job_workers))
-    live, follower = build_live(shared, opener=opener, detector=detector, model=model)
-    job_parts = build_job_parts(settings)
+    metrics = metrics or build_metrics()
+    live, follower = build_live(
+        shared,
+        opener=opener,
+        detector=detector,
+        model=model,
+        observer=metrics,
+        listener=backend_listener(metrics),
+    )
+    job_parts = build_job_parts(settings, metrics)
+    watch(metrics, live, follower, job_parts.store)
     desk = job_parts.desk(live.current.manifest)
     live.when_switched(lambda loaded: desk.answers_now(loaded.identity))
     return Services(
@@ -45,6 +59,8 @@ def build_services(
         crew=job_parts.crew(live.analyze, settings.job_workers),
         limits=_limits(settings, job_parts.meter),
         follower=follower,
+        observer=metrics,
+        metrics=renderer(metrics.registry) if settings.metrics_port is None else None,
     )
 
 

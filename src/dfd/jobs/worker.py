@@ -9,9 +9,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from dfd.correlation import job_at_hand
 from dfd.errors import BackendUnavailable, DfdError, InputError, JobStoreUnavailable, RequestError, Unavailable
 from dfd.job import TIMED_OUT, Job, JobFailure
 from dfd.jobs.options import options_from_dict, result_key
@@ -84,15 +87,19 @@ class Worker:
         job = self._store.claim(lambda found: found.claimed(self._name, now_s, self._policy.lease_s), now_s)
         if job is None:
             return False
-        _LOG.info("job begun", extra={"job_id": job.job_id, "attempt": job.attempts, "worker": self._name})
+        with job_at_hand(job.job_id, job.traceparent):
+            self._bring_to_an_end(job, stop)
+        return True
+
+    def _bring_to_an_end(self, job: Job, stop: threading.Event) -> None:
+        _LOG.info("job begun", extra={"attempt": job.attempts, "worker": self._name})
         holding = _Holding(job, self._store, self._policy, self._clock, stop)
         with holding.beating():
             transition, report = self._worked_on(job, holding)
         ended = self._written(job, transition, report, stop)
         if ended is not None and ended.ended:
-            _LOG.info("job ended", extra={"job_id": job.job_id, "state": ended.state.value})
+            _LOG.info("job ended", extra={"state": ended.state.value})
             self._clear(ended)
-        return True
 
     def _worked_on(self, job: Job, holding: "_Holding") -> tuple[Transition | None, str | None]:
         """The change that the work comes to, and the report; no change where the lease is lost."""
@@ -108,7 +115,7 @@ class Worker:
 
     def _undone(self, job: Job, error: Exception) -> Transition | None:
         """What a job comes to whose analysis did not come to its end."""
-        extra = {"job_id": job.job_id, "attempt": job.attempts, "worker": self._name}
+        extra = {"attempt": job.attempts, "worker": self._name}
         failure = _INTERNAL
         if isinstance(error, _LeaseLost):
             _LOG.warning("lease lost", extra=extra)
@@ -169,7 +176,7 @@ class Worker:
             self._storage.delete(job.input_key)
             self._store.change(job.job_id, Job.without_input)
         except Unavailable as error:
-            _LOG.warning("an upload is left for the sweeper: %s", error, extra={"job_id": job.job_id})
+            _LOG.warning("an upload is left for the sweeper: %s", error)
 
 
 class _LeaseLost(Exception):
@@ -202,7 +209,8 @@ class _Holding:
     @contextmanager
     def beating(self) -> Iterator[None]:
         """Send heartbeats for as long as the block lasts."""
-        thread = threading.Thread(target=self._beat, name=f"dfd-heartbeat-{self._job.job_id[:8]}", daemon=True)
+        beat = partial(copy_context().run, self._beat)  # what it logs belongs to the job too
+        thread = threading.Thread(target=beat, name=f"dfd-heartbeat-{self._job.job_id[:8]}", daemon=True)
         thread.start()
         try:
             yield
@@ -226,7 +234,7 @@ class _Holding:
             try:
                 job = self._store.change(self._job.job_id, self._end(now_s) if hung else self._renewal(now_s))
             except JobStoreUnavailable as error:
-                _LOG.warning("heartbeat lost: %s", error, extra={"job_id": self._job.job_id})
+                _LOG.warning("heartbeat lost: %s", error)
                 if now_s - heard_s >= self._policy.lease_s:
                     self._reason = _LeaseLost
                     return
@@ -235,7 +243,7 @@ class _Holding:
             if job is None or hung:
                 self._reason = _LeaseLost
                 if hung:
-                    _LOG.warning("job timed out", extra={"job_id": self._job.job_id})
+                    _LOG.warning("job timed out")
                 return
             if job.cancel_requested:
                 self._reason = _Cancelled
