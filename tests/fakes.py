@@ -37,7 +37,7 @@ from dfd.ports import (
 )
 from dfd.ports.deliveries import DeliveryStore, DeliveryTransition, Errand, Notifier
 from dfd.ports.usage import UsageMeter
-from dfd.report import Coverage, ModelIdentity, Report
+from dfd.report import Coverage, ModelIdentity, Provenance, Report
 from dfd.types import (
     BoundingBox,
     FaceDetection,
@@ -285,7 +285,7 @@ def make_report(**changes: Any) -> Report:
         for index, probability in enumerate((0.8, 0.9, 0.95, 0.95))
     )
     report = Report(
-        schema_version="1.2",
+        schema_version="1.3",
         verdict=Verdict.FAKE,
         reasons=(),
         fake_probability=0.9,
@@ -301,6 +301,8 @@ def make_report(**changes: Any) -> Report:
         video=make_video_info(width_px=640, height_px=360, frame_count=60, duration_s=2.0),
         model=ModelIdentity(name="deepfake", version="1", weights_sha256=SHA256, backends=("onnx",)),
         input_sha256="c0" * 32,
+        provenance=Provenance("1", {"fps": 2.0, "face_detector": "blazeface"}, (0.0, 0.5, 1.0, 1.5)),
+        created_at_s=1_769_860_800.0,
         timings_ms={"total": 12.5},
     )
     return replace(report, **changes)

@@ -9,7 +9,8 @@
     │   ├── UnreadableVideo       not a video, damaged, or empty
     │   ├── NoVideoStream         audio only
     │   ├── UnsupportedCodec      no decoder for the stream
-    │   └── MediaTooLarge         more pixels, seconds or bytes than the limits allow
+    │   ├── MediaTooLarge         more pixels, seconds or bytes than the limits allow
+    │   └── UnreadableReport      no report, or a damaged one, where one is to be verified
     ├── RequestError              the caller's request is at fault
     │   ├── InvalidParameter      a parameter is out of its range
     │   ├── UploadTooLarge        the body is over MAX_UPLOAD_MB
@@ -97,6 +98,12 @@ class MediaTooLarge(InputError):
     """The video has more pixels a frame, or lasts longer, than the limits allow."""
 
     code = "media_too_large"
+
+
+class UnreadableReport(InputError):
+    """The file holds no report, or a damaged one."""
+
+    code = "unreadable_report"
 
 
 class RequestError(DfdError):

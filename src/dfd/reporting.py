@@ -4,13 +4,17 @@ Both are plain JSON-ready dictionaries in a fixed order with floats rounded to `
 are equal bytes. The full form is described by ``docs/report.schema.json``.
 """
 
+import hashlib
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
-from dfd.report import Coverage, ModelIdentity, Report
+import rfc8785
+
+from dfd.report import Coverage, ModelIdentity, Provenance, Report
 from dfd.types import BoundingBox, FaceScore, TrackScore, VideoInfo
 
-REPORT_SCHEMA_VERSION = "1.2"
+REPORT_SCHEMA_VERSION = "1.3"
 """Raised in the first place when a field changes its meaning or goes away, in the second when one is added."""
 
 DECIMALS = 6
@@ -22,7 +26,7 @@ def report_to_dict(report: Report) -> dict[str, Any]:
 
     ``reasons`` and ``tracks`` are always lists, ``fake_probability`` is null when nothing was scored, boxes are
     ``[x1, y1, x2, y2]`` in pixels of the upright source and ``frame_rate_hz`` is a number or null. Apart from
-    ``timings_ms`` the same file and the same model give the same dictionary.
+    ``timings_ms`` and ``created_at`` the same file, model and settings give the same dictionary.
     """
     return {
         "schema_version": report.schema_version,
@@ -37,6 +41,8 @@ def report_to_dict(report: Report) -> dict[str, Any]:
         "video": _video(report.video),
         "model": _model(report.model),
         "input_sha256": report.input_sha256,
+        "provenance": _provenance(report.provenance),
+        "created_at": _moment(report.created_at_s),
         "timings_ms": {stage: round(report.timings_ms[stage], 3) for stage in sorted(report.timings_ms)},
     }
 
@@ -169,6 +175,20 @@ def _model(model: ModelIdentity) -> dict[str, Any]:
         "weights_sha256": model.weights_sha256,
         "backends": list(model.backends),
     }
+
+
+def _provenance(provenance: Provenance) -> dict[str, Any]:
+    settings = dict(provenance.settings)
+    return {
+        "dfd_version": provenance.dfd_version,
+        "settings": settings,
+        "settings_sha256": hashlib.sha256(rfc8785.dumps(settings)).hexdigest(),
+        "sampled_pts_s": [_decimals(pts_s) for pts_s in provenance.sampled_pts_s],
+    }
+
+
+def _moment(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _frame_rate_hz(video: VideoInfo) -> float | None:

@@ -191,6 +191,9 @@ class Settings(BaseSettings):
         le=3600,
         description="Longest wait before its second attempt, in seconds; doubled for each further one",
     )
+    report_signing_key: Path | None = Field(
+        None, description="PEM file of the Ed25519 key that signs reports; unset: they are not signed"
+    )
     public_url: HttpUrl | None = Field(
         None, description="Address that callers reach the service at, for links in webhooks; unset: links are paths"
     )

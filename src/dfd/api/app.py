@@ -18,6 +18,7 @@ from dfd.api.auth import BearerAuth
 from dfd.api.delivery_routes import deliveries, events
 from dfd.api.health import ModelProbe
 from dfd.api.job_routes import JobFrontDesk, jobs
+from dfd.api.key_routes import keys
 from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErrors
 from dfd.api.routes import predictions, probes, scrapes
 from dfd.api.schemas import Problem
@@ -76,6 +77,7 @@ def create_app(services: Services) -> FastAPI:
             guard = [Depends(BearerAuth(token))]
             app.include_router(router, dependencies=guard, responses=problems.documented("unauthorized"))
     app.include_router(probes)
+    app.include_router(keys)
     if services.metrics is not None:
         app.include_router(scrapes)
     app.webhooks.include_router(events)

@@ -1,6 +1,6 @@
 """What the HTTP interface is given: built by `dfd.bootstrap`, replaced by fakes in tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +69,7 @@ class Services:
         crew: works on jobs for as long as the application runs; None leaves that to others.
         limits: how often each caller may ask; None as often as he likes.
         follower: keeps `model` up to date for as long as the application runs; None where its version is fixed.
+        signing_keys: public keys that check signed reports, as JSON Web Keys.
         observer: hears of every request.
         metrics: from a scraper's header ``Accept`` to what ``/metrics`` answers, body and content type. May block.
             None where the service has no such route.
@@ -83,5 +84,6 @@ class Services:
     crew: Crew | None = None
     limits: RequestLimits | None = None
     follower: AliasFollower | None = None
+    signing_keys: tuple[Mapping[str, str], ...] = ()
     observer: Observer = field(default_factory=Observer)
     metrics: Callable[[str], tuple[bytes, str]] | None = None

@@ -4,9 +4,11 @@ What an analysis needs is here; what the service needs besides lies in `dfd.boot
 so that a command that only analyses loads neither a database nor a web framework.
 """
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import dfd
 from dfd.backends.remote import Listener
 from dfd.bootstrap.backends import build_backend
 from dfd.bootstrap.registry import build_registry
@@ -16,6 +18,7 @@ from dfd.faces.haar import HaarDetector
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener
+from dfd.report import Origin
 from dfd.settings import Settings
 from dfd.telemetry.logs import log_backend_event
 from dfd.video.limits import MediaLimits
@@ -27,17 +30,25 @@ Model = tuple[ModelBackend, ModelManifest]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an analyzer is made of, and the threads that each of its analyses may use."""
+    """What an analyzer is made of, the threads of each of its analyses, and what reports tell of the parts."""
 
     opener: VideoOpener
     detector: FaceDetector
     backend: ModelBackend
     manifest: ModelManifest
     threads: int
+    settings: Mapping[str, str | int] = field(default_factory=dict)
 
     def analyzer(self) -> Analyzer:
         """Put the parts together."""
-        return Analyzer(self.opener, self.detector, self.backend, self.manifest, reads_ahead=self.threads > 1)
+        return Analyzer(
+            self.opener,
+            self.detector,
+            self.backend,
+            self.manifest,
+            reads_ahead=self.threads > 1,
+            origin=Origin(dfd.__version__, self.settings),
+        )
 
 
 def build_opener(settings: Settings) -> VideoOpener:
@@ -87,7 +98,9 @@ def build_parts(
         loading = pool.submit(lambda: detector or build_detector(settings.face_detector, settings.cpu_threads))
         backend, manifest = model or build_model(settings, listener)
         _check_operating_point(manifest, settings.operating_point)
-        return Parts(opener or build_opener(settings), loading.result(), backend, manifest, settings.cpu_threads)
+        of_parts = {"face_detector": settings.face_detector, "working_side_px": settings.working_side_px}
+        opener = opener or build_opener(settings)
+        return Parts(opener, loading.result(), backend, manifest, settings.cpu_threads, of_parts)
 
 
 def _check_operating_point(manifest: ModelManifest, name: str | None) -> None:

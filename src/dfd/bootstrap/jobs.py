@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import dfd
+from dfd.bootstrap.signing import Write, build_writer
 from dfd.delivery import Patience
 from dfd.errors import ConfigurationError
 from dfd.job import Retry
@@ -27,6 +28,7 @@ from dfd.ports.observing import Observer
 from dfd.ports.usage import UsageMeter
 from dfd.queues.embedded import EmbeddedQueue
 from dfd.report import ModelIdentity
+from dfd.reporting import report_to_dict
 from dfd.settings import Settings
 from dfd.storage.objects import S3Access, folder_storage, s3_storage
 from dfd.webhooks.notifier import SignedNotifier
@@ -55,6 +57,7 @@ class JobParts:
     clock: Callable[[], float] = time.time
     meter: UsageMeter | None = None
     observer: Observer = field(default_factory=Observer)
+    write: Write = report_to_dict
 
     def desk(self, manifest: ModelManifest | None) -> JobDesk:
         """Where callers hand in files; without a model, no file counts as known."""
@@ -73,7 +76,7 @@ class JobParts:
         """So many workers, a sweeper, and deliverers where anything is sent."""
         place = f"{socket.gethostname()[:64]}-{secrets.token_hex(4)}"
         workers = [
-            Worker(f"{place}-{number}", self.store, self.storage, analyze, dfd.__version__, self.policy, self.clock)
+            Worker(f"{place}-{number}", self.store, self.storage, analyze, self.write, self.policy, self.clock)
             for number in range(count)
         ]
         sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock)
@@ -110,6 +113,7 @@ def build_job_parts(settings: Settings, observer: Observer | None = None) -> Job
         notifier=_build_notifier(settings),
         meter=store.meter(),
         observer=observer,
+        write=build_writer(settings)[0],
     )
 
 

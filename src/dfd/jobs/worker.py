@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dfd.correlation import job_at_hand
 from dfd.errors import BackendUnavailable, DfdError, InputError, JobStoreUnavailable, RequestError, Unavailable
@@ -22,7 +22,6 @@ from dfd.jobs.policy import JobPolicy
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import JobStore, ObjectStorage, Transition
 from dfd.report import Report
-from dfd.reporting import report_to_dict
 
 Analyze = Callable[[Path, AnalysisOptions, Callable[[Progress], None]], Report]
 """Analyses a file; what the listener raises ends the analysis and comes out of it (`dfd.pipeline.Analyzer.analyze`)."""
@@ -48,7 +47,7 @@ class Worker:
         store: JobStore,
         storage: ObjectStorage,
         analyze: Analyze,
-        software: str,
+        write: Callable[[Report], dict[str, Any]],
         policy: JobPolicy,
         clock: Callable[[], float],
     ) -> None:
@@ -59,7 +58,7 @@ class Worker:
             store: the table of jobs.
             storage: keeps the files.
             analyze: does the work.
-            software: version of DFD, for the name of the answered question.
+            write: makes the report's JSON-ready form.
             policy: limits and times.
             clock: seconds since the epoch.
         """
@@ -67,7 +66,7 @@ class Worker:
         self._store = store
         self._storage = storage
         self._analyze = analyze
-        self._software = software
+        self._write = write
         self._policy = policy
         self._clock = clock
 
@@ -107,9 +106,9 @@ class Worker:
             report = self._report(job, holding)
         except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever happened, the job must be told
             return self._undone(job, error), None
-        key = result_key(report.input_sha256, report.model, job.options, self._software)
+        key = result_key(report.input_sha256, report.model, job.options, report.provenance.dfd_version)
         verdict, probability = report.verdict.value, report.fake_probability
-        document = json.dumps(report_to_dict(report), allow_nan=False)
+        document = json.dumps(self._write(report), allow_nan=False)
         claim, clock = job.claims, self._clock
         return lambda found: found.succeeded(claim, clock(), verdict, probability, key), document
 
