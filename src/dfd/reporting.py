@@ -17,6 +17,8 @@ from dfd.types import BoundingBox, FaceScore, TrackScore, VideoInfo
 REPORT_SCHEMA_VERSION = "1.3"
 """Raised in the first place when a field changes its meaning or goes away, in the second when one is added."""
 
+_LARGEST_EXACT = 2**53 - 1
+
 DECIMALS = 6
 """Places kept of every float: finer than any probability means, coarser than the last bits of float32."""
 
@@ -161,7 +163,7 @@ def _video(video: VideoInfo) -> dict[str, Any]:
         "height_px": video.height_px,
         "rotation_deg": video.rotation_deg,
         "frame_rate_hz": _frame_rate_hz(video),
-        "frame_count": video.frame_count,
+        "frame_count": _exact(video.frame_count),
         "duration_s": _decimals(video.duration_s),
         "codec": video.codec,
         "container": video.container,
@@ -197,6 +199,11 @@ def _frame_rate_hz(video: VideoInfo) -> float | None:
 
 def _box(box: BoundingBox) -> list[float]:
     return [_decimals(edge) for edge in (box.x1_px, box.y1_px, box.x2_px, box.y2_px)]
+
+
+def _exact(count: int | None) -> int | None:
+    """A count that a file claims, unless it is beyond what every reader of JSON can hold (RFC 8785 refuses such)."""
+    return count if count is not None and abs(count) <= _LARGEST_EXACT else None
 
 
 def _rounded(value: float | None) -> float | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,12 @@ def test_a_report_cannot_steer_the_terminal(folder: Path, capsys: pytest.Capture
 def test_without_a_key_reports_are_not_signed(folder: Path) -> None:
     write, keys = build_writer(load_settings())
     assert (write(of_video()), keys) == (report_to_dict(of_video()), ())
+
+
+def test_what_is_not_installed_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dfd.signatures.keys", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'dfd\[sign\]'"):
+        build_writer(load_settings(report_signing_key=folder / "key.pem"))
 
 
 @pytest.mark.anyio

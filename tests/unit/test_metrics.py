@@ -9,15 +9,20 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.api_client import FakeAnalyzer, client_of, make_services, upload
-from tests.fakes import make_job, make_report
+from tests.fakes import FakeBackend, FakeJobStore, FakeNotifier, make_job, make_manifest, make_report
 
 from dfd.api.app import create_app
-from dfd.errors import ConfigurationError, InvalidParameter, JobStoreUnavailable, UnreadableVideo
+from dfd.delivery import Answer, Patience
+from dfd.errors import ConfigurationError, InvalidParameter, JobStoreUnavailable, ModelCorrupt, UnreadableVideo
 from dfd.job import JobCensus, JobFailure, JobState
 from dfd.job_store.sql import SqlJobStore
+from dfd.jobs.deliverer import Deliverer
+from dfd.jobs.policy import DeliveryPolicy
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports.observing import AnsweredRequest
 from dfd.report import ModelIdentity
+from dfd.rollout.follower import AliasFollower
+from dfd.rollout.live import LiveModel, LoadedModel
 from dfd.rollout.observed import ObservedAnalyzer
 from dfd.scoring import BackendEvent, BackendEventKind
 from dfd.telemetry.exposition import MetricsPort, renderer
@@ -205,6 +210,38 @@ def test_webhooks_and_changes_of_the_model_are_counted(metrics: Metrics) -> None
     assert outcomes == [1, 1, 1]
     assert value(metrics, "dfd_model_switches_total") == 1
     assert value(metrics, "dfd_model_refusals_total", code="model_corrupt") == 1
+
+
+@pytest.mark.logs_errors
+def test_a_version_that_cannot_take_over_is_counted_and_one_that_does(metrics: Metrics) -> None:
+    def load(version: str) -> LoadedModel:
+        if version == "2":
+            raise ModelCorrupt("its hash is wrong")
+        return LoadedModel(FakeAnalyzer(), FakeBackend(), make_manifest(version=version))
+
+    wanted = "2"
+    live = LiveModel(load("1"))
+    live.when_switched(lambda _loaded: metrics.model_switched())
+    follower = AliasFollower(live, "champion", lambda: wanted, load, 5.0, observer=metrics)
+    assert not follower.look()
+    wanted = "3"
+    assert follower.look()
+    assert value(metrics, "dfd_model_refusals_total", code="model_corrupt") == 1
+    assert value(metrics, "dfd_model_switches_total") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "attempts", "outcome"),
+    [(Answer(204), 3, "delivered"), (Answer(500), 3, "failed"), (Answer(500), 1, "given_up")],
+)
+def test_what_comes_of_a_webhook_is_counted(metrics: Metrics, answer: Answer, attempts: int, outcome: str) -> None:
+    store = FakeJobStore()
+    job = make_job(state=JobState.CANCELLED, finished_at_s=100.0, callback_url="https://a.example/")
+    store.add([job])
+    policy = DeliveryPolicy(Patience(max_attempts=attempts))
+    notifier = FakeNotifier([answer])
+    assert Deliverer(store.deliveries(), notifier, policy, lambda: 101.0, lambda: 0.5, metrics).deliver_one()
+    assert value(metrics, "dfd_webhook_attempts_total", outcome=outcome) == 1
 
 
 def test_nothing_that_callers_choose_makes_a_series(metrics: Metrics, tmp_path: Path) -> None:

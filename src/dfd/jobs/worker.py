@@ -104,11 +104,11 @@ class Worker:
         """The change that the work comes to, and the report; no change where the lease is lost."""
         try:
             report = self._report(job, holding)
+            document = json.dumps(self._write(report), allow_nan=False)
         except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever happened, the job must be told
             return self._undone(job, error), None
         key = result_key(report.input_sha256, report.model, job.options, report.provenance.dfd_version)
         verdict, probability = report.verdict.value, report.fake_probability
-        document = json.dumps(self._write(report), allow_nan=False)
         claim, clock = job.claims, self._clock
         return lambda found: found.succeeded(claim, clock(), verdict, probability, key), document
 
