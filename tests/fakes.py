@@ -35,13 +35,14 @@ from dfd.ports import (
     ObjectStorage,
     StoredObject,
     Transition,
-    UsageMeter,
     VideoOpener,
     VideoSource,
 )
 from dfd.ports.deliveries import DeliveryStore, DeliveryTransition, Errand, Notifier
+from dfd.ports.observing import JobCensus
 from dfd.ports.rollouts import RolloutStore, RolloutTransition
-from dfd.report import Coverage, ModelIdentity, Report
+from dfd.ports.usage import UsageMeter
+from dfd.report import Coverage, ModelIdentity, Provenance, Report
 from dfd.types import (
     BoundingBox,
     FaceDetection,
@@ -306,6 +307,8 @@ def make_report(**changes: Any) -> Report:
         video=make_video_info(width_px=640, height_px=360, frame_count=60, duration_s=2.0),
         model=ModelIdentity(name="deepfake", version="1", weights_sha256=SHA256, backends=("onnx",)),
         input_sha256="c0" * 32,
+        provenance=Provenance("1", {"fps": 2.0, "face_detector": "blazeface"}, (0.0, 0.5, 1.0, 1.5)),
+        created_at_s=1_769_860_800.0,
         timings_ms={"total": 12.5},
     )
     return replace(report, **changes)
@@ -400,6 +403,12 @@ class FakeJobStore(JobStore):
     def waiting(self, most: int) -> int:
         with self._table():
             return min(most, len(self._in_line()))
+
+    def census(self) -> JobCensus:
+        with self._table() as table:
+            line = self._in_line()
+            running = sum(job.state is JobState.RUNNING for job in table.values())
+            return JobCensus(len(line), running, min((job.created_at_s for job in line), default=None))
 
     def ahead_of(self, job: Job) -> int:
         with self._table():

@@ -6,11 +6,11 @@ import sys
 from fastapi import FastAPI
 
 from dfd.api.app import create_app
-from dfd.api.middleware import REQUEST_ID
+from dfd.bootstrap.metrics import build_metrics, open_port
 from dfd.bootstrap.service import build_services
 from dfd.errors import ConfigurationError, ModelError, Unavailable
 from dfd.settings import load_settings
-from dfd.telemetry import configure_logging
+from dfd.telemetry.logs import configure_logging
 
 EXIT_NOT_SET_UP = 4
 """Exit code when settings or model do not allow a start, as for the command line."""
@@ -26,8 +26,11 @@ def create() -> FastAPI:
     """
     try:
         settings = load_settings()
-        configure_logging(settings.log_level, REQUEST_ID.get)
-        return create_app(build_services(settings))
+        configure_logging(settings.log_level)
+        metrics = build_metrics()
+        services = build_services(settings, metrics=metrics)
+        open_port(settings, metrics)  # its threads end with the process
+        return create_app(services)
     except (ConfigurationError, ModelError, Unavailable) as error:
         sys.stderr.write(f"dfd cannot start: {error}\n")
         raise SystemExit(EXIT_NOT_SET_UP) from error

@@ -67,6 +67,12 @@ class MediaTooLarge(InputError):
     code = "media_too_large"
 
 
+class UnreadableReport(InputError):
+    """The file holds no report, or a damaged one."""
+
+    code = "unreadable_report"
+
+
 class RequestError(DfdError):
     """The request is at fault, not the media."""
 

@@ -119,6 +119,7 @@ class Job:
         threshold: of the report: probability from which the video is called fake; None where it is not known.
         result_key: what the report answers: file, model, options (`dfd.jobs.options.result_key`).
         answered_from: the job whose report this one was given, None where it was analysed.
+        traceparent: trace of the request it came with (`dfd.correlation.Trace`).
     """
 
     job_id: str
@@ -151,6 +152,7 @@ class Job:
     threshold: float | None = None
     result_key: str | None = None
     answered_from: str | None = None
+    traceparent: str | None = None
 
     @property
     def ended(self) -> bool:

@@ -19,7 +19,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ from dfd.manifest import ModelManifest
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener, VideoSource
 from dfd.preprocessing import to_model_input
 from dfd.quality import QualityLimits, measure, weaknesses
-from dfd.report import Coverage, ModelIdentity, Report
+from dfd.report import Coverage, ModelIdentity, Origin, Report
 from dfd.reporting import REPORT_SCHEMA_VERSION
 from dfd.sampling import sampling_step_s, sampling_times
 from dfd.stopwatch import Stopwatch
@@ -110,6 +110,7 @@ class Analyzer:
         manifest: ModelManifest,
         clock: Callable[[], float] = time.perf_counter,
         reads_ahead: bool = True,
+        origin: Origin | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -121,6 +122,7 @@ class Analyzer:
             clock: seconds since some fixed moment, for the report's timings.
             reads_ahead: decode in a thread of its own while faces are looked for. That keeps two cores busy, because
                 each takes about half of the time; it brings an answer sooner, and does not get more done in all.
+            origin: what reports say of it.
         """
         self._opener = opener
         self._detector = detector
@@ -128,6 +130,7 @@ class Analyzer:
         self._manifest = manifest
         self._clock = clock
         self._reads_ahead = reads_ahead
+        self._origin = origin or Origin()
 
     def analyze(
         self, path: Path, options: AnalysisOptions, progress: Callable[[Progress], None] | None = None
@@ -168,11 +171,12 @@ class Analyzer:
         tracker = FaceTracker()
         faces = _FaceScorer(self._backend, self._manifest, watch)
         squares = _FaceScorer(self._backend, self._manifest, watch) if options.no_face_fallback else None
-        sampled = face_frames = 0
+        face_frames = 0
+        sampled_pts_s: list[float] = []
         with_next = self._manifest.input.frames == 2
         with self._read(source.sample(times, with_next=with_next)) as frames:
             for frame in watch.each("decode_wait", frames):
-                sampled += 1
+                sampled_pts_s.append(frame.pts_s)
                 with watch.stage("detect"):
                     found = tracker.update(frame, self._detector.detect(frame.image))
                 if found:
@@ -181,7 +185,8 @@ class Analyzer:
                     squares = None
                 elif squares is not None:
                     squares.add(frame, [self._square(frame)])
-                progress(Progress(sampled, max(sampled, len(times))))
+                progress(Progress(len(sampled_pts_s), max(len(sampled_pts_s), len(times))))
+        sampled = len(sampled_pts_s)
         if sampled < len(times):
             progress(Progress(sampled, sampled))
         face_scores = faces.finish()
@@ -197,6 +202,7 @@ class Analyzer:
                 decode_complete=source.complete,
             ),
             video=source.info,
+            sampled_pts_s=tuple(sampled_pts_s),
         )
 
     def _explained(self, source: VideoSource, report: Report, progress: Callable[[Progress], None]) -> Report:
@@ -244,6 +250,8 @@ class Analyzer:
                 self._manifest.name, self._manifest.version, self._manifest.weights_sha256, gathered.backends
             ),
             input_sha256=input_sha256,
+            provenance=self._origin.of(asdict(options), gathered.sampled_pts_s),
+            created_at_s=self._origin.now(),
         )
 
 
@@ -256,6 +264,7 @@ class _Gathered:
     is_fallback: bool
     coverage: Coverage
     video: VideoInfo
+    sampled_pts_s: tuple[float, ...]
 
     @property
     def remarks(self) -> list[Reason]:

@@ -1,7 +1,9 @@
 """The report: everything DFD says of one video, and what that rests on."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dfd.types import FaceScore, Reason, TrackScore, Verdict, VideoInfo
 
@@ -77,6 +79,41 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """What else a report came from.
+
+    Attributes:
+        dfd_version: version of DFD.
+        settings: every setting that can change a result, JSON-ready, by the name that it has in
+            `dfd.pipeline.AnalysisOptions` or `dfd.settings.Settings`.
+        sampled_pts_s: presentation times of the frames that were looked at, ascending.
+    """
+
+    dfd_version: str
+    settings: Mapping[str, Any]
+    sampled_pts_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What reports say of the analyzer that they come from.
+
+    Attributes:
+        dfd_version: version of DFD.
+        settings: of its parts, where they can change a result; JSON-ready.
+        now: seconds since the epoch.
+    """
+
+    dfd_version: str = "unnamed"
+    settings: Mapping[str, str | int] = field(default_factory=dict)
+    now: Callable[[], float] = time.time
+
+    def of(self, options: Mapping[str, Any], sampled_pts_s: tuple[float, ...]) -> Provenance:
+        """The provenance of an analysis with these options, JSON-ready, that looked at these frames."""
+        return Provenance(self.dfd_version, {**options, **self.settings}, sampled_pts_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything DFD says of one video.
 
@@ -94,6 +131,8 @@ class Report:
         video: what was analysed.
         model: what answered.
         input_sha256: hash of the file's bytes, lower-case hex.
+        provenance: what else it came from.
+        created_at_s: when it was made, in seconds since the epoch; two reports that differ only here are equal.
         timings_ms: wall time by stage; ``total`` is always there.
         explanation: see `Explanation`; None where none was asked for.
     """
@@ -110,5 +149,7 @@ class Report:
     video: VideoInfo
     model: ModelIdentity
     input_sha256: str
+    provenance: Provenance
+    created_at_s: float = field(compare=False)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     explanation: Explanation | None = None

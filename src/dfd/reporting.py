@@ -4,14 +4,20 @@ Both are plain JSON-ready dictionaries in a fixed order with floats rounded to `
 are equal bytes. The full form is described by ``docs/report.schema.json``.
 """
 
+import hashlib
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
-from dfd.report import Coverage, Explanation, ModelIdentity, RegionEvidence, Report
+import rfc8785
+
+from dfd.report import Coverage, Explanation, ModelIdentity, Provenance, RegionEvidence, Report
 from dfd.types import BoundingBox, FaceScore, TrackScore, VideoInfo
 
 REPORT_SCHEMA_VERSION = "1.3"
 """Raised in the first place when a field changes its meaning or goes away, in the second when one is added."""
+
+_LARGEST_EXACT = 2**53 - 1
 
 DECIMALS = 6
 """Places kept of every float: finer than any probability means, coarser than the last bits of float32."""
@@ -22,8 +28,8 @@ def report_to_dict(report: Report) -> dict[str, Any]:
 
     ``reasons`` and ``tracks`` are always lists, ``fake_probability`` is null when nothing was scored, boxes are
     ``[x1, y1, x2, y2]`` in pixels of the upright source and ``frame_rate_hz`` is a number or null. Apart from
-    ``timings_ms`` the same file and the same model give the same dictionary. Only where an explanation was asked for,
-    there are ``explanation`` and, by track, ``regions``: null for a track that was not explained.
+    ``timings_ms`` and ``created_at`` the same file, model and settings give the same dictionary. Only where an
+    explanation was asked for, there are ``explanation`` and, by track, ``regions``: null for a track not explained.
     """
     explanation = report.explanation
     told = {} if explanation is None else {"explanation": {"unavailable": explanation.unavailable}}
@@ -41,6 +47,8 @@ def report_to_dict(report: Report) -> dict[str, Any]:
         "model": _model(report.model),
         "input_sha256": report.input_sha256,
         **told,
+        "provenance": _provenance(report.provenance),
+        "created_at": _moment(report.created_at_s),
         "timings_ms": {stage: round(report.timings_ms[stage], 3) for stage in sorted(report.timings_ms)},
     }
 
@@ -180,7 +188,7 @@ def _video(video: VideoInfo) -> dict[str, Any]:
         "height_px": video.height_px,
         "rotation_deg": video.rotation_deg,
         "frame_rate_hz": _frame_rate_hz(video),
-        "frame_count": video.frame_count,
+        "frame_count": _exact(video.frame_count),
         "duration_s": _decimals(video.duration_s),
         "codec": video.codec,
         "container": video.container,
@@ -196,12 +204,31 @@ def _model(model: ModelIdentity) -> dict[str, Any]:
     }
 
 
+def _provenance(provenance: Provenance) -> dict[str, Any]:
+    settings = dict(provenance.settings)
+    return {
+        "dfd_version": provenance.dfd_version,
+        "settings": settings,
+        "settings_sha256": hashlib.sha256(rfc8785.dumps(settings)).hexdigest(),
+        "sampled_pts_s": [_decimals(pts_s) for pts_s in provenance.sampled_pts_s],
+    }
+
+
+def _moment(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _frame_rate_hz(video: VideoInfo) -> float | None:
     return None if video.frame_rate_hz is None else _decimals(float(video.frame_rate_hz))
 
 
 def _box(box: BoundingBox) -> list[float]:
     return [_decimals(edge) for edge in (box.x1_px, box.y1_px, box.x2_px, box.y2_px)]
+
+
+def _exact(count: int | None) -> int | None:
+    """A count that a file claims, unless it is beyond what every reader of JSON can hold (RFC 8785 refuses such)."""
+    return count if count is not None and abs(count) <= _LARGEST_EXACT else None
 
 
 def _rounded(value: float | None) -> float | None:

@@ -118,6 +118,12 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", min_length=1, description="Address the service listens on; `0.0.0.0` is all")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service listens on")
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="Port of `/metrics` alone, for `dfd worker` too; unset: on `PORT`, and `dfd worker` shows none",
+    )
     max_upload_mb: int = Field(512, ge=1, description="Largest upload, in MiB")
     max_concurrency: int = Field(2, ge=1, le=1024, description="Analyses the service runs at the same time")
     data_dir: Path = Field(
@@ -187,6 +193,9 @@ class Settings(BaseSettings):
         gt=0,
         le=3600,
         description="Longest wait before its second attempt, in seconds; doubled for each further one",
+    )
+    report_signing_key: Path | None = Field(
+        None, description="PEM file of the Ed25519 key that signs reports; unset: they are not signed"
     )
     public_url: HttpUrl | None = Field(
         None, description="Address that callers reach the service at, for links in webhooks; unset: links are paths"

@@ -12,6 +12,7 @@ from tests.fakes import FakeJobStore, make_job
 from dfd.job import Job, JobFailure, JobState, Retry, Submission
 from dfd.job_store.sql import SqlJobStore
 from dfd.ports import JobFilter, JobStore
+from dfd.ports.observing import JobCensus
 
 LEASE_S = 30.0
 RETRY = Retry(max_attempts=2)
@@ -244,6 +245,14 @@ def test_counts_who_waits_and_who_is_ahead(store: JobStore) -> None:
     assert claim(store) is not None
     assert [store.ahead_of(job) for job in jobs[:2]] == [0, 1]
     assert store.waiting(10) == 2
+
+
+def test_counts_jobs_that_have_not_ended(store: JobStore) -> None:
+    assert store.census() == JobCensus(queued=0, running=0, oldest_queued_s=None)
+    store.add([make_job("a", created_at_s=103.5), make_job("b", created_at_s=101.25), make_job("c")])
+    finish(store, "a")
+    assert claim(store) is not None
+    assert store.census() == JobCensus(queued=1, running=1, oldest_queued_s=100.0)
 
 
 def test_finds_the_latest_answer_to_a_question(store: JobStore) -> None:

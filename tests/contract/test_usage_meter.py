@@ -8,7 +8,7 @@ import pytest
 from tests.fakes import FakeMeter
 
 from dfd.job_store.sql import SqlJobStore
-from dfd.ports import UsageMeter
+from dfd.ports.usage import UsageMeter
 
 
 @pytest.fixture(params=["fake", "sqlite", "postgres"])

@@ -31,7 +31,7 @@ def test_a_folder_becomes_a_table(cli: Cli, tmp_path: Path) -> None:
 def test_json_lines_are_those_of_predict(cli: Cli, tmp_path: Path) -> None:
     assert cli.run("batch", "fake.avi", "--out", str(tmp_path / "r.jsonl")).returncode == 0
     [mine], [other] = lines((tmp_path / "r.jsonl").read_text()), lines(cli.run("predict", "--json", "fake.avi").stdout)
-    assert mine | {"timings_ms": None} == other | {"timings_ms": None}
+    assert mine | {"timings_ms": None, "created_at": None} == other | {"timings_ms": None, "created_at": None}
 
 
 def test_errors_are_rows(cli: Cli, tmp_path: Path) -> None:

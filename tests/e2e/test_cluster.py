@@ -66,7 +66,7 @@ class Machine:
             found: list[dict[str, Any]] = parquet.read_table(self.folder / name).to_pylist()
             return found
         if name.endswith(".jsonl"):
-            return [line | {"timings_ms": None} for line in lines((self.folder / name).read_text())]
+            return [line | {"timings_ms": None, "created_at": None} for line in lines((self.folder / name).read_text())]
         with (self.folder / name).open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 

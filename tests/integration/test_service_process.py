@@ -62,7 +62,7 @@ def test_the_process_serves_a_model_logs_json_and_stops_when_told(models: Path, 
     assert (ready.status_code, answer.status_code) == (200, 200)
     assert answer.json()["model"]["name"] == "deepfake"
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    assert [line["status"] for line in lines if line.get("request_id") == "request-7"] == [200]
+    assert [line["http.response.status_code"] for line in lines if line.get("http.request.id") == "request-7"] == [200]
     assert not list((tmp_path / "uploads").iterdir())
 
 

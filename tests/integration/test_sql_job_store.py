@@ -13,7 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from hypothesis import settings
-from sqlalchemy import event, insert, text
+from sqlalchemy import event, inspect, text
 from tests.fakes import make_job
 from tests.feedback_fakes import make_feedback
 from tests.job_machine import JobMachine
@@ -25,7 +25,7 @@ from dfd.job_store import database as database_module
 from dfd.job_store.database import Database
 from dfd.job_store.migrating import _config, migrate
 from dfd.job_store.rows import to_row
-from dfd.job_store.schema import JOBS, METADATA
+from dfd.job_store.schema import METADATA
 from dfd.job_store.sql import SqlJobStore
 from dfd.ports import JobFilter
 
@@ -89,7 +89,9 @@ def test_tables_of_earlier_versions_are_brought_up_to_date_with_their_jobs(url: 
     with store._database.writing() as connection:
         command.upgrade(_config(connection), revision)
         row = to_row(make_job(callback_url="https://a.example/"))
-        connection.execute(insert(JOBS).values({name: row[name] for name in row if name != "threshold"}))
+        names = [column["name"] for column in inspect(connection).get_columns("jobs") if column["name"] in row]
+        values = ", ".join(f":{name}" for name in names)
+        connection.execute(text(f"INSERT INTO jobs ({', '.join(names)}) VALUES ({values})"), row)
     store.migrate()
     known = store.get("job-1")
     assert known is not None and known.threshold is None

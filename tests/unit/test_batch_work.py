@@ -99,7 +99,10 @@ def test_files_get_the_lines_that_they_would_get_here(table: Table) -> None:
         here = by_name(list(analysed_here(items, table.parts, load_settings(), bar, lambda: False)))
     assert list(here) == ["a", "b", "missing*"]
     for name, one in here.items():
-        assert spread[name].outcome | {"timings_ms": None} == one.outcome | {"timings_ms": None}
+        assert spread[name].outcome | {"timings_ms": None, "created_at": None} == one.outcome | {
+            "timings_ms": None,
+            "created_at": None,
+        }
         assert type(spread[name].error) is type(one.error)
     assert {job.external_id for job in table.jobs()} == {str(table.folder / name) for name in ("a.mp4", "b.mp4")}
 

@@ -40,6 +40,7 @@ from dfd.ports import JobFilter
 from dfd.quality import QualityLimits
 from dfd.queues.embedded import EmbeddedQueue
 from dfd.report import Report
+from dfd.reporting import report_to_dict
 
 QUICK = JobPolicy(lease_s=30.0, heartbeat_s=0.01, poll_s=0.01, sweep_s=0.01, retry=Retry(2, 0.0))
 REQUEST = JobRequest(AnalysisOptions())
@@ -68,7 +69,9 @@ class House:
         return JobDesk(self.store, self.storage, self.queue, lambda _sha256: model, "1", self.policy, self.clock)
 
     def worker(self, analyze: Callable[..., Report] | None = None) -> Worker:
-        return Worker("w", self.store, self.storage, analyze or self.analyzer.analyze, "1", self.policy, self.clock)
+        return Worker(
+            "w", self.store, self.storage, analyze or self.analyzer.analyze, report_to_dict, self.policy, self.clock
+        )
 
     @property
     def sweeper(self) -> Sweeper:

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dfd.evaluation.resampling import Scored
 from tests.fakes import make_manifest
 
 from dfd.errors import ModelCorrupt
@@ -12,6 +11,7 @@ from dfd.evaluation.curves import told_reliability
 from dfd.evaluation.figures import Judge
 from dfd.manifest import ModelManifest
 from dfd.reliability import Reliability, ReliabilityBin
+from dfd.statistics.resampling import Scored
 
 TWO = Reliability(
     (ReliabilityBin(0.0, 0.5, 30, 10, 0.25, 0.1, 0.4), ReliabilityBin(0.5, 1.0, 10, 30, 0.75, 0.6, 0.9)), "some clips"

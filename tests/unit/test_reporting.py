@@ -56,6 +56,12 @@ def test_report_matches_the_golden_file() -> None:
     assert json.dumps(report_to_dict(TWO_FACES), indent=2) + "\n" == golden
 
 
+def test_a_count_that_no_reader_could_hold_is_unknown() -> None:
+    counts = [2**53 - 1, 2**53, -(2**63)]
+    reports = [report_to_dict(make_report(video=make_video_info(frame_count=count))) for count in counts]
+    assert [report["video"]["frame_count"] for report in reports] == [2**53 - 1, None, None]
+
+
 def test_the_schema_itself_is_valid() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 

@@ -22,9 +22,10 @@ from dfd.api.explanations import ExplanationDesk
 from dfd.api.feedback_routes import feedback
 from dfd.api.health import ModelProbe
 from dfd.api.job_routes import JobFrontDesk, jobs
+from dfd.api.key_routes import keys
 from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErrors
 from dfd.api.model_routes import models
-from dfd.api.routes import predictions, probes
+from dfd.api.routes import predictions, probes, scrapes
 from dfd.api.schemas import Problem
 from dfd.api.services import Services
 from dfd.api.stopping import told_to_reload, told_to_stop
@@ -73,7 +74,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.downloads = Downloads(services)
     app.state.explanations = ExplanationDesk(services)
     problems.install(app)
-    _add_middleware(app, services.policy.cors_origins)
+    _add_middleware(app, services)
     token = services.policy.bearer_token
     for router in (predictions, jobs, artifacts, deliveries, feedback, explanations, models, drift):
         if token is None:
@@ -82,12 +83,16 @@ def create_app(services: Services) -> FastAPI:
             guard = [Depends(BearerAuth(token))]
             app.include_router(router, dependencies=guard, responses=problems.documented("unauthorized"))
     app.include_router(probes)
+    app.include_router(keys)
+    if services.metrics is not None:
+        app.include_router(scrapes)
     app.webhooks.include_router(events)
     return app
 
 
-def _add_middleware(app: FastAPI, cors_origins: tuple[str, ...]) -> None:
+def _add_middleware(app: FastAPI, services: Services) -> None:
     """Wrap the routes; what is added last lies outermost."""
+    cors_origins = services.policy.cors_origins
     app.add_middleware(UnexpectedErrors)
     if cors_origins:
         app.add_middleware(
@@ -95,7 +100,15 @@ def _add_middleware(app: FastAPI, cors_origins: tuple[str, ...]) -> None:
             allow_origins=cors_origins,
             allow_credentials="*" not in cors_origins,  # any origin with credentials would open every user's session
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Idempotency-Key", "If-Range", "Last-Event-ID", "Range", REQUEST_ID_HEADER],
+            allow_headers=[
+                "Authorization",
+                "Idempotency-Key",
+                "If-Range",
+                "Last-Event-ID",
+                "Range",
+                "traceparent",
+                REQUEST_ID_HEADER,
+            ],
             expose_headers=[
                 "Content-Disposition",
                 "Content-Range",
@@ -105,7 +118,7 @@ def _add_middleware(app: FastAPI, cors_origins: tuple[str, ...]) -> None:
                 "Retry-After",
             ],
         )
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, observer=services.observer)
 
 
 @asynccontextmanager

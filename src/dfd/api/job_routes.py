@@ -23,6 +23,7 @@ from dfd.api.report_page import POLICY, report_page
 from dfd.api.routes import MAX_FPS, chosen, never_stored, services_of
 from dfd.api.services import Services
 from dfd.api.uploads import received_files
+from dfd.correlation import TRACE
 from dfd.errors import InvalidParameter, Overloaded
 from dfd.job import ENDED, Job, JobState
 from dfd.jobs.desk import HIGHEST_PRIORITY, LOWEST_PRIORITY, MOST_LISTED, JobDesk, JobRequest, ReceivedFile
@@ -157,6 +158,7 @@ async def submit_jobs(
 
     A file that was analysed before, with the same model and options, is answered from that report at once.
     """
+    trace = TRACE.get()
     asked_for = JobRequest(
         options=replace(chosen(services, wishes.fps, wishes.operating_point), explain=wishes.explain),
         external_id=wishes.external_id,
@@ -164,6 +166,7 @@ async def submit_jobs(
         priority=wishes.priority,
         force=wishes.force,
         key=idempotency_key,
+        traceparent=trace.header if trace else None,
     )
     policy = services.policy
     if asked_for.callback_url is not None:

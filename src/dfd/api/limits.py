@@ -14,7 +14,7 @@ from typing import Final
 from fastapi import Request
 
 from dfd.errors import QuotaExceeded, RateLimited
-from dfd.ports import UsageMeter
+from dfd.ports.usage import UsageMeter
 
 _MINUTE_S: Final = 60
 _DAY_S: Final = 86_400

@@ -7,30 +7,33 @@ import logging
 import re
 import time
 import uuid
-from contextvars import ContextVar
+from dataclasses import asdict
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dfd.api.problems import problem
+from dfd.correlation import REQUEST_ID, TRACE, Trace
+from dfd.ports.observing import AnsweredRequest, Observer
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
-REQUEST_ID: ContextVar[str | None] = ContextVar("dfd_request_id", default=None)
-"""Id of the request being answered; worker threads started for it see it too."""
-
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """Ids taken over from callers: nothing that could forge a log line or a header."""
+
+_JOB_ID = re.compile(r"[0-9a-f]{32}")
+"""Ids that jobs have; a path may hold anything in their place."""
 
 _LOG = logging.getLogger(__name__)
 
 
 class RequestContext:
-    """Gives every request an id, sends it back, and logs one line an answer. The outermost layer."""
+    """Gives every request an id and a place in a trace, and logs and tells of one answer each. The outermost layer."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
+    def __init__(self, app: ASGIApp, observer: Observer) -> None:
+        """Wrap `app`, and tell `observer`."""
         self._app = app
+        self._observer = observer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -40,7 +43,14 @@ class RequestContext:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         scope["state"]["started"] = started = time.perf_counter()
-        status = 0
+        status = body_bytes = 0
+
+        async def counted_receive() -> Message:
+            nonlocal body_bytes
+            message = await receive()
+            if message["type"] == "http.request":
+                body_bytes += len(message.get("body", b""))
+            return message
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -51,18 +61,23 @@ class RequestContext:
                 headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
-        token = REQUEST_ID.set(request_id)
+        trace = Trace.parsed(Headers(scope=scope).get("traceparent"))
+        id_token = REQUEST_ID.set(request_id)
+        trace_token = TRACE.set(trace.child() if trace else Trace.begun())
+        self._observer.request_began()
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, counted_receive, send_with_headers)
         finally:
-            facts = {
-                "method": scope["method"],
-                "path": scope["path"],
-                "status": status,
-                "duration_ms": round((time.perf_counter() - started) * 1000, 3),
-            }
-            _LOG.info("request answered", extra=facts)
-            REQUEST_ID.reset(token)
+            duration_s = time.perf_counter() - started
+            self._tell(AnsweredRequest(scope["method"], _route(scope), status, duration_s, body_bytes), scope)
+            TRACE.reset(trace_token)
+            REQUEST_ID.reset(id_token)
+
+    def _tell(self, request: AnsweredRequest, scope: Scope) -> None:
+        self._observer.request_answered(request)
+        job_id = str(scope.get("path_params", {}).get("job_id"))
+        facts = {**asdict(request), "job_id": job_id if _JOB_ID.fullmatch(job_id) else None}
+        _LOG.info("request answered", extra=facts)
 
 
 class UnexpectedErrors:
@@ -88,6 +103,11 @@ class UnexpectedErrors:
                 raise
             _LOG.exception("unexpected error")
             await problem("internal", scope)(scope, receive, send)
+
+
+def _route(scope: Scope) -> str | None:
+    """Template of the path: the path itself may hold whatever its caller put there."""
+    return getattr(scope.get("route"), "path", None)
 
 
 def _request_id(scope: Scope) -> str:

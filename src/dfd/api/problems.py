@@ -57,6 +57,7 @@ KINDS: Mapping[str, ProblemKind] = {
     "no_video_stream": ProblemKind(422, "The file holds no video"),
     "unsupported_codec": ProblemKind(415, "The video's codec is not supported"),
     "media_too_large": ProblemKind(413, "The video is too large or too long"),
+    "unreadable_report": ProblemKind(422, "The report cannot be read"),
     "bad_request": ProblemKind(400, "The request is not valid"),
     "invalid_parameter": ProblemKind(422, "A parameter is not valid"),
     "upload_too_large": ProblemKind(413, "The upload is too large"),

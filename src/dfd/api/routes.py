@@ -5,7 +5,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from anyio import to_thread
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
 import dfd
 from dfd.api.admission import AnalysisDesk
@@ -52,6 +53,8 @@ def never_stored(response: Response) -> None:
 
 predictions = APIRouter(tags=["analysis"], dependencies=[Depends(never_stored)])
 probes = APIRouter(tags=["operation"], dependencies=[Depends(never_stored)])
+scrapes = APIRouter(include_in_schema=False)
+"""For Prometheus, and not part of what callers are promised."""
 
 
 @predictions.post(
@@ -173,3 +176,12 @@ async def readyz(probe: Annotated[ModelProbe, Depends(probe_of)]) -> Alive:
     if not await probe.ready():
         raise BackendUnavailable("the model does not answer")
     return Alive()
+
+
+@scrapes.get("/metrics")
+async def metrics(request: Request, services: Annotated[Services, Depends(services_of)]) -> Response:
+    """The metrics of this process, in a format that the scraper takes."""
+    if services.metrics is None:
+        raise HTTPException(404)
+    body, content_type = await to_thread.run_sync(services.metrics, request.headers.get("accept", ""))
+    return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})

@@ -191,3 +191,28 @@ class Problem(Answer):
     errors: Annotated[
         Sequence[ParameterError] | None, Field(description="The parameters at fault, where there are any.")
     ] = None
+
+
+class SigningKey(Answer):
+    """A public key as a JSON Web Key (RFC 8037)."""
+
+    kty: Annotated[str, Field(description="Type of key.", examples=["OKP"])]
+    crv: Annotated[str, Field(description="Its curve.", examples=["Ed25519"])]
+    x: Annotated[
+        str, Field(description="Its 32 bytes, base64url.", examples=["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"])
+    ]
+    kid: Annotated[
+        str,
+        Field(
+            description="`signature.key_id` of reports that it checks: its thumbprint (RFC 7638).",
+            examples=["kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"],
+        ),
+    ]
+    use: Annotated[str, Field(description="What it is for.", examples=["sig"])]
+    alg: Annotated[str, Field(description="How it signs.", examples=["EdDSA"])]
+
+
+class SigningKeys(Answer):
+    """A JSON Web Key Set (RFC 7517)."""
+
+    keys: list[SigningKey]

@@ -1,6 +1,6 @@
 """What the HTTP interface is given: built by `dfd.bootstrap`, replaced by fakes in tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from dfd.jobs.desk import JobDesk
 from dfd.jobs.feedback import FeedbackDesk
 from dfd.monitoring.monitor import ModelMonitor
 from dfd.pipeline import AnalysisOptions
+from dfd.ports.observing import Observer
 from dfd.rollout.catalogue import ModelCatalogue
 from dfd.rollout.follower import AliasFollower
 from dfd.rollout.keeper import RolloutKeeper
@@ -76,6 +77,10 @@ class Services:
         follower: keeps `model` up to date for as long as the application runs; None where its version is fixed.
         keeper: takes part in rollouts for as long as the application runs; None where the champion is not followed.
         catalogue: tells of versions, aliases and rollouts; None where nobody is told.
+        signing_keys: public keys that check signed reports, as JSON Web Keys.
+        observer: hears of every request.
+        metrics: from a scraper's header ``Accept`` to what ``/metrics`` answers, body and content type. May block.
+            None where the service has no such route.
     """
 
     model: LiveModel
@@ -91,3 +96,6 @@ class Services:
     follower: AliasFollower | None = None
     keeper: RolloutKeeper | None = None
     catalogue: ModelCatalogue | None = None
+    signing_keys: tuple[Mapping[str, str], ...] = ()
+    observer: Observer = field(default_factory=Observer)
+    metrics: Callable[[str], tuple[bytes, str]] | None = None

@@ -4,9 +4,12 @@ What an analysis needs is here; what the service needs besides lies in `dfd.boot
 so that a command that only analyses loads neither a database nor a web framework.
 """
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import dfd
+from dfd.backends.remote import Listener
 from dfd.bootstrap.backends import build_backend
 from dfd.bootstrap.registry import build_registry
 from dfd.errors import ConfigurationError, InvalidParameter
@@ -17,8 +20,9 @@ from dfd.faces.haar import HaarDetector
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener
-from dfd.report import ModelIdentity
+from dfd.report import ModelIdentity, Origin
 from dfd.settings import Settings
+from dfd.telemetry.logs import log_backend_event
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
 
@@ -28,13 +32,14 @@ Model = tuple[ModelBackend, ModelManifest]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an analyzer is made of, and the threads that each of its analyses may use."""
+    """What an analyzer is made of, the threads of each of its analyses, and what reports tell of the parts."""
 
     opener: VideoOpener
     detector: FaceDetector
     backend: ModelBackend
     manifest: ModelManifest
     threads: int
+    settings: Mapping[str, str | int] = field(default_factory=dict)
 
     @property
     def identity(self) -> ModelIdentity:
@@ -43,7 +48,14 @@ class Parts:
 
     def analyzer(self) -> Analyzer:
         """Put the parts together."""
-        return Analyzer(self.opener, self.detector, self.backend, self.manifest, reads_ahead=self.threads > 1)
+        return Analyzer(
+            self.opener,
+            self.detector,
+            self.backend,
+            self.manifest,
+            reads_ahead=self.threads > 1,
+            origin=Origin(dfd.__version__, self.settings),
+        )
 
     def explained_videos(self) -> ExplainedVideos:
         """What explains the answers of an analyzer of the same parts."""
@@ -63,7 +75,7 @@ def build_detector(name: str, threads: int) -> FaceDetector:
     return BlazeFaceDetector(threads=threads)
 
 
-def build_model(settings: Settings) -> Model:
+def build_model(settings: Settings, listener: Listener = log_backend_event) -> Model:
     """The model that the settings name, checked, and what scores crops with it.
 
     Raises:
@@ -75,7 +87,7 @@ def build_model(settings: Settings) -> Model:
     registry = build_registry(settings)
     version = registry.resolve(settings.model_name, settings.model_version)
     model = registry.load(settings.model_name, version)
-    return build_backend(settings.with_version(version), model), model.manifest
+    return build_backend(settings.with_version(version), model, listener), model.manifest
 
 
 def build_parts(
@@ -84,6 +96,7 @@ def build_parts(
     opener: VideoOpener | None = None,
     detector: FaceDetector | None = None,
     model: Model | None = None,
+    listener: Listener = log_backend_event,
 ) -> Parts:
     """Load every part that is not given, side by side: hashing and optimising a model leave other threads free.
 
@@ -94,9 +107,11 @@ def build_parts(
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
         loading = pool.submit(lambda: detector or build_detector(settings.face_detector, settings.cpu_threads))
-        backend, manifest = model or build_model(settings)
+        backend, manifest = model or build_model(settings, listener)
         _check_operating_point(manifest, settings.operating_point)
-        return Parts(opener or build_opener(settings), loading.result(), backend, manifest, settings.cpu_threads)
+        of_parts = {"face_detector": settings.face_detector, "working_side_px": settings.working_side_px}
+        opener = opener or build_opener(settings)
+        return Parts(opener, loading.result(), backend, manifest, settings.cpu_threads, of_parts)
 
 
 def _check_operating_point(manifest: ModelManifest, name: str | None) -> None:

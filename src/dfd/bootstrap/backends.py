@@ -13,7 +13,7 @@ from dfd.errors import ConfigurationError
 from dfd.ports import ModelBackend
 from dfd.registry.directory import RegisteredModel
 from dfd.settings import Settings
-from dfd.telemetry import log_backend_event
+from dfd.telemetry.logs import log_backend_event
 
 
 def build_backend(settings: Settings, model: RegisteredModel, listener: Listener = log_backend_event) -> ModelBackend:

@@ -4,11 +4,12 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import dfd
+from dfd.bootstrap.signing import Write, build_writer
 from dfd.delivery import Patience
 from dfd.errors import ConfigurationError
 from dfd.feedback import Label
@@ -24,13 +25,16 @@ from dfd.jobs.sweeper import Sweeper
 from dfd.jobs.worker import Analyze, Worker
 from dfd.monitoring.monitor import ModelMonitor
 from dfd.monitoring.observing import Tallier
-from dfd.ports import JobQueue, JobStore, ObjectStorage, UsageMeter
+from dfd.ports import JobQueue, JobStore, ObjectStorage
 from dfd.ports.deliveries import DeliveryStore, Notifier
 from dfd.ports.feedback import FeedbackFilter, FeedbackStore, TallyStore
+from dfd.ports.observing import Observer
 from dfd.ports.registry import ModelRegistry
 from dfd.ports.rollouts import RolloutStore
+from dfd.ports.usage import UsageMeter
 from dfd.queues.embedded import EmbeddedQueue
 from dfd.report import ModelIdentity
+from dfd.reporting import report_to_dict
 from dfd.rollout.desk import LabelledOutcomes
 from dfd.settings import Settings
 from dfd.storage.objects import S3Access, folder_storage, s3_storage
@@ -65,6 +69,8 @@ class JobParts:
     clock: Callable[[], float] = time.time
     meter: UsageMeter | None = None
     rollouts: RolloutStore | None = None
+    observer: Observer = field(default_factory=Observer)
+    write: Write = report_to_dict
 
     def desk(self, answering: Callable[[str], ModelIdentity] | None) -> JobDesk:
         """Where callers hand in files; without one that names the model of a file, no file counts as known."""
@@ -113,7 +119,7 @@ class JobParts:
         """So many workers, a sweeper, and deliverers where anything is sent."""
         place = f"{socket.gethostname()[:64]}-{secrets.token_hex(4)}"
         workers = [
-            Worker(f"{place}-{number}", self.store, self.storage, analyze, dfd.__version__, self.policy, self.clock)
+            Worker(f"{place}-{number}", self.store, self.storage, analyze, self.write, self.policy, self.clock)
             for number in range(count)
         ]
         also = [] if self.rollouts is None else [self.rollouts.forget]
@@ -124,12 +130,12 @@ class JobParts:
         if self.notifier is None:
             return []
         draw = secrets.SystemRandom().random
-        one = Deliverer(self.deliveries, self.notifier, self.delivery_policy, self.clock, draw)
+        one = Deliverer(self.deliveries, self.notifier, self.delivery_policy, self.clock, draw, self.observer)
         return [one] * _DELIVERERS  # it holds nothing of what it does
 
 
-def build_job_parts(settings: Settings) -> JobParts:
-    """Open the table, whose tables are brought up to date, and the storage.
+def build_job_parts(settings: Settings, observer: Observer | None = None) -> JobParts:
+    """Open the table, whose tables are brought up to date, and the storage; `observer` hears of ends and deliveries.
 
     Raises:
         ConfigurationError: a setting of either does not hold.
@@ -138,7 +144,8 @@ def build_job_parts(settings: Settings) -> JobParts:
     if settings.database_url is None:
         _make_private(settings.data_dir)
     storage = _build_storage(settings)
-    store = SqlJobStore(settings.jobs_url)
+    observer = observer or Observer()
+    store = SqlJobStore(settings.jobs_url, observer.job_ended)
     store.migrate()
     return JobParts(
         store=store,
@@ -152,6 +159,8 @@ def build_job_parts(settings: Settings) -> JobParts:
         notifier=_build_notifier(settings),
         meter=store.meter(),
         rollouts=store.rollouts(),
+        observer=observer,
+        write=build_writer(settings)[0],
     )
 
 

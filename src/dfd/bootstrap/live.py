@@ -4,18 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dfd.aliases import Alias
+from dfd.backends.remote import Listener
 from dfd.bootstrap import Model, Parts, build_parts
 from dfd.bootstrap.jobs import JobParts
 from dfd.bootstrap.registry import build_registry
-from dfd.monitoring.observing import ObservedAnalyzer, Tallier
+from dfd.monitoring.observing import TalliedAnalyzer, Tallier
 from dfd.ports import FaceDetector, VideoOpener
+from dfd.ports.observing import Observer
 from dfd.ports.registry import ModelRegistry
 from dfd.rollout.catalogue import ModelCatalogue
 from dfd.rollout.desk import RolloutDesk
 from dfd.rollout.follower import AliasFollower
 from dfd.rollout.keeper import RolloutKeeper
 from dfd.rollout.live import LiveModel, LoadedModel, VideoAnalyzer
+from dfd.rollout.observed import ObservedAnalyzer
 from dfd.settings import Settings
+from dfd.telemetry.logs import log_backend_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ def build_live(
     detector: FaceDetector | None = None,
     model: Model | None = None,
     tallier: Tallier | None = None,
+    observer: Observer | None = None,
+    listener: Listener = log_backend_event,
 ) -> Live:
     """The model, and where `MODEL_VERSION` is an alias what follows it; raises as `dfd.bootstrap.build_parts` does.
 
@@ -75,14 +81,18 @@ def build_live(
         detector: likewise.
         model: likewise.
         tallier: counts what is analysed, whichever version answers; None counts nothing.
+        observer: hears of analyses, and of models that take over.
+        listener: hears of model servers.
     """
-    parts = build_parts(settings, opener=opener, detector=detector, model=model)
-    live = LiveModel(_loaded(parts, tallier))
+    observer = observer or Observer()
+    parts = build_parts(settings, opener=opener, detector=detector, model=model, listener=listener)
+    live = LiveModel(_loaded(parts, tallier, observer))
     registry = build_registry(settings)
 
     def load(version: str) -> LoadedModel:
         numbered = settings.with_version(version)
-        loaded = _loaded(build_parts(numbered, opener=parts.opener, detector=parts.detector), tallier)
+        found = build_parts(numbered, opener=parts.opener, detector=parts.detector, listener=listener)
+        loaded = _loaded(found, tallier, observer)
         loaded.score_blank()
         return loaded
 
@@ -90,13 +100,18 @@ def build_live(
     follower = None
     if alias is not None and model is None:
         follower = AliasFollower(
-            live, alias, lambda: registry.resolve(settings.model_name, alias), load, settings.model_poll_s
+            live,
+            alias,
+            lambda: registry.resolve(settings.model_name, alias),
+            load,
+            settings.model_poll_s,
+            observer=observer,
         )
     return Live(live, registry, load, follower, settings.model_poll_s)
 
 
-def _loaded(parts: Parts, tallier: Tallier | None) -> LoadedModel:
-    analyzer: VideoAnalyzer = parts.analyzer()
+def _loaded(parts: Parts, tallier: Tallier | None, observer: Observer) -> LoadedModel:
+    analyzer: VideoAnalyzer = ObservedAnalyzer(parts.analyzer(), observer)
     if tallier is not None:
-        analyzer = ObservedAnalyzer(analyzer, parts.manifest, tallier)
+        analyzer = TalliedAnalyzer(analyzer, parts.manifest, tallier)
     return LoadedModel(analyzer, parts.backend, parts.manifest, parts.explained_videos())

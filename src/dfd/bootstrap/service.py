@@ -11,8 +11,13 @@ from dfd.bootstrap import Model, analysis_options
 from dfd.bootstrap.backends import tf_serving as tf_serving_of
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.bootstrap.live import build_live
-from dfd.ports import FaceDetector, UsageMeter, VideoOpener
+from dfd.bootstrap.metrics import backend_listener, build_metrics, watch
+from dfd.bootstrap.signing import build_writer
+from dfd.ports import FaceDetector, VideoOpener
+from dfd.ports.usage import UsageMeter
 from dfd.settings import Settings
+from dfd.telemetry.exposition import renderer
+from dfd.telemetry.metrics import Metrics
 
 
 def build_services(
@@ -22,11 +27,22 @@ def build_services(
     detector: FaceDetector | None = None,
     model: Model | None = None,
     tf_serving: Callable[[], object | None] | None = None,
+    metrics: Metrics | None = None,
 ) -> Services:
     """What the HTTP interface is given; raises as `dfd.bootstrap.build_parts` and `build_job_parts` do."""
     shared = settings.shared_by(max(1, settings.job_workers))
-    job_parts = build_job_parts(settings)
-    live = build_live(shared, opener=opener, detector=detector, model=model, tallier=job_parts.tallier())
+    metrics = metrics or build_metrics()
+    job_parts = build_job_parts(settings, metrics)
+    live = build_live(
+        shared,
+        opener=opener,
+        detector=detector,
+        model=model,
+        tallier=job_parts.tallier(),
+        observer=metrics,
+        listener=backend_listener(metrics),
+    )
+    watch(metrics, live.model, live.follower, job_parts.store)
     keeper = live.keeper(job_parts)
     return Services(
         model=live.model,
@@ -48,6 +64,9 @@ def build_services(
         follower=live.follower,
         keeper=keeper,
         catalogue=live.catalogue(job_parts, keeper),
+        observer=metrics,
+        signing_keys=build_writer(settings)[1],
+        metrics=renderer(metrics.registry) if settings.metrics_port is None else None,
     )
 
 

@@ -16,9 +16,9 @@ from dfd.errors import ConfigurationError
 EXIT_CODES_HELP = """\b
 Exit codes:
     0  done
-    1  a verdict named by --fail-on
+    1  a verdict named by --fail-on; verify: not proved
     2  wrong usage
-    3  a path is missing, or cannot be read as media
+    3  a path is missing, or cannot be read as media or report
     4  model or configuration at fault
    70  internal error
   130  interrupted
@@ -227,6 +227,25 @@ def worker(
         from dfd.cli.worker import worker as command
 
         return command(count, queue)
+
+    raise typer.Exit(guarded(run, lambda: _debugging(context)))
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    report: Annotated[Path, typer.Argument(show_default=False, help="JSON file with one report.")],
+    public_key: Annotated[
+        Path | None, typer.Option(show_default=False, help="The key you trust: PEM, or JSON of /v1/signing-keys.")
+    ] = None,
+    video: Annotated[Path | None, typer.Option(show_default=False, help="The file it should be of.")] = None,
+) -> None:
+    """Check the signature of a report, and say what it proves."""
+
+    def run() -> int:
+        from dfd.cli.verify import verify as command
+
+        return command(report, public_key, video)
 
     raise typer.Exit(guarded(run, lambda: _debugging(context)))
 

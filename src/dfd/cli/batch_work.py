@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dfd.background import sha256_of
 from dfd.bootstrap import Parts, analysis_options
+from dfd.bootstrap.signing import build_writer
 from dfd.cli.batch_sources import BatchItem
 from dfd.cli.exits import printable, show_trace
 from dfd.cli.output import Outcome, outcome_to_dict
@@ -67,7 +68,7 @@ def analysed_here(
     items: Sequence[BatchItem], parts: Parts, settings: Settings, bar: ProgressBar, debug: Callable[[], bool]
 ) -> Generator[Finished, None, None]:
     """Analyse the files in this process, in their order."""
-    analyzer, options = parts.analyzer(), analysis_options(settings)
+    analyzer, options, write = parts.analyzer(), analysis_options(settings), build_writer(settings)[0]
     for item in items:
         bar.start(item.path)
         try:
@@ -78,7 +79,7 @@ def analysed_here(
                 show_trace(error)
             result = error
         error_found = None if isinstance(result, Report) else result
-        yield Finished(item, outcome_to_dict(Outcome(item.path, result)), error_found)
+        yield Finished(item, outcome_to_dict(Outcome(item.path, result), write), error_found)
 
 
 def analysed_by_workers(

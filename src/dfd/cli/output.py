@@ -35,10 +35,10 @@ class Outcome:
     result: Report | Exception
 
 
-def outcome_to_dict(outcome: Outcome) -> dict[str, Any]:
-    """The JSON form: ``path`` and the report's fields, or ``path`` and ``error``."""
+def outcome_to_dict(outcome: Outcome, write: Callable[[Report], dict[str, Any]] = report_to_dict) -> dict[str, Any]:
+    """The JSON form: ``path`` and the report's fields as `write` makes them, or ``path`` and ``error``."""
     if isinstance(outcome.result, Report):
-        return {"path": outcome.path, **report_to_dict(outcome.result)}
+        return {"path": outcome.path, **write(outcome.result)}
     return {"path": outcome.path, "error": _error(outcome.result)}
 
 
@@ -49,9 +49,17 @@ def _error(error: Exception) -> dict[str, str]:
 class JsonLines:
     """One JSON object a line on stdout, as soon as it is known, and nothing else."""
 
+    def __init__(self) -> None:
+        """Write reports as they are, until `sign_with`."""
+        self._form: Callable[[Report], dict[str, Any]] = report_to_dict
+
+    def sign_with(self, form: Callable[[Report], dict[str, Any]]) -> None:
+        """Write the JSON-ready form of reports that `form` makes."""
+        self._form = form
+
     def add(self, outcome: Outcome) -> None:
         """Write one file's line."""
-        self._write(outcome_to_dict(outcome))
+        self._write(outcome_to_dict(outcome, self._form))
 
     def fail(self, error: Exception) -> None:
         """Write the one line of a run that could not begin; it belongs to no path."""

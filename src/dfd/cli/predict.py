@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dfd.bootstrap import analysis_options, build_analyzer
+from dfd.bootstrap.signing import build_writer
 from dfd.cli.choices import chosen_settings
 from dfd.cli.exits import ExitCode, exit_code_of, show_trace
 from dfd.cli.inputs import Input, expand
@@ -70,6 +71,8 @@ def predict(request: Request) -> ExitCode:
                 backend=request.backend,
                 detector=request.detector,
             )
+            if isinstance(writer, JsonLines):
+                writer.sign_with(build_writer(settings)[0])
             analyzer, options = build_analyzer(settings), analysis_options(settings)
         except DfdError as error:
             writer.fail(error)

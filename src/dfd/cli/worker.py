@@ -6,9 +6,10 @@ from types import FrameType
 
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.bootstrap.live import build_live
+from dfd.bootstrap.metrics import backend_listener, build_metrics, open_port, watch
 from dfd.cli.exits import ExitCode
 from dfd.settings import load_settings
-from dfd.telemetry import configure_logging
+from dfd.telemetry.logs import configure_logging
 
 
 def worker(count: int | None, queue: str | None = None) -> int:
@@ -19,16 +20,24 @@ def worker(count: int | None, queue: str | None = None) -> int:
         queue: what wakes the workers, as `Settings.job_queue` takes it; None for the settings' own.
 
     Raises:
-        ConfigurationError, ModelError: the settings or the model do not allow it.
+        ConfigurationError, ModelError: the settings or the model do not allow it, or `METRICS_PORT` is taken.
         JobStoreUnavailable: the database does not answer at the start.
     """
     settings = load_settings(job_workers=count, job_queue=queue)
     configure_logging(settings.log_level)
     workers = max(1, settings.job_workers)
-    job_parts = build_job_parts(settings)
-    live = build_live(settings.shared_by(workers), tallier=job_parts.tallier())
+    metrics = build_metrics()
+    job_parts = build_job_parts(settings, metrics)
+    live = build_live(
+        settings.shared_by(workers),
+        tallier=job_parts.tallier(),
+        observer=metrics,
+        listener=backend_listener(metrics),
+    )
     follower, keeper = live.follower, live.keeper(job_parts)
+    watch(metrics, live.model, follower, job_parts.store)
     crew = job_parts.crew(live.model.analyze, workers)
+    port = open_port(settings, metrics)
     stop = threading.Event()
 
     def told(_signal: int, _frame: FrameType | None) -> None:
@@ -49,4 +58,6 @@ def worker(count: int | None, queue: str | None = None) -> int:
         keeper.stop()
     if follower is not None:
         follower.stop()
+    if port is not None:
+        port.close()
     return ExitCode.DONE

@@ -59,6 +59,7 @@ JOBS = Table(
     Column("threshold", Float(53)),
     Column("result_key", String(64)),
     Column("answered_from", String(64)),
+    Column("traceparent", String(55)),
     UniqueConstraint("submission_key", "submission_position", name="uq_jobs_submission"),
 )
 

@@ -4,7 +4,7 @@ Where a transaction will write, SQLite's begins with its write lock, and Postgre
 UPDATE``, which SQLite's dialect leaves out); a claim passes over rows that others hold (``SKIP LOCKED``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, union_all, update
@@ -21,6 +21,12 @@ from dfd.job_store.schema import DELIVERIES, JOBS, REPORTS
 from dfd.job_store.tallies import SqlTallyStore
 from dfd.job_store.usage import SqlUsageMeter
 from dfd.ports import JobFilter, JobStore, Transition
+from dfd.ports.observing import JobCensus
+
+
+def _nobody_listens(_job: Job) -> None:
+    pass
+
 
 _QUEUED = JOBS.c.state == JobState.QUEUED.value
 
@@ -28,13 +34,18 @@ _QUEUED = JOBS.c.state == JobState.QUEUED.value
 class SqlJobStore(JobStore):
     """The table of jobs in an SQL database."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, when_ended: Callable[[Job], None] = _nobody_listens) -> None:
         """Use the database at `url` (see `dfd.job_store.database.Database`), whose tables `migrate` makes.
+
+        Args:
+            url: address of the database.
+            when_ended: told of every job whose end was written here, once that is kept.
 
         Raises:
             ConfigurationError: the address cannot be used.
         """
         self._database = Database(url)
+        self._when_ended = when_ended
 
     def migrate(self) -> None:
         """Bring the tables to this version; see `dfd.job_store.migrating.migrate`."""
@@ -69,13 +80,17 @@ class SqlJobStore(JobStore):
             return []
         try:
             with self._database.writing() as connection:
-                return [_insert(connection, job, (reports or {}).get(job.job_id)) for job in jobs]
+                added = [_insert(connection, job, (reports or {}).get(job.job_id)) for job in jobs]
         except IntegrityError:  # the key came before; a job's own name is too long to come twice
             submission = jobs[0].submission
             known = self.of_submission(submission.key) if submission is not None else []
             if not known:
                 raise
             return known
+        for job in added:
+            if job.ended:
+                self._when_ended(job)
+        return added
 
     def get(self, job_id: str) -> Job | None:
         return self._first(select(JOBS).where(JOBS.c.job_id == job_id))
@@ -101,6 +116,18 @@ class SqlJobStore(JobStore):
         some = select(JOBS.c.sequence).where(_QUEUED).limit(most).subquery()
         return self._count(select(func.count()).select_from(some))
 
+    def census(self) -> JobCensus:
+        query = (
+            select(JOBS.c.state, func.count(), func.min(JOBS.c.created_at_s))
+            .where(JOBS.c.state.in_([JobState.QUEUED.value, JobState.RUNNING.value]))
+            .group_by(JOBS.c.state)
+        )
+        with self._database.reading() as connection:
+            found = {state: (count, oldest_s) for state, count, oldest_s in connection.execute(query)}
+        queued, oldest_s = found.get(JobState.QUEUED.value, (0, None))
+        running, _ = found.get(JobState.RUNNING.value, (0, None))
+        return JobCensus(queued, running, oldest_s)
+
     def ahead_of(self, job: Job) -> int:
         earlier = and_(JOBS.c.priority == job.priority, JOBS.c.sequence < job.sequence)
         return self._count(select(func.count()).where(_QUEUED, or_(JOBS.c.priority > job.priority, earlier)))
@@ -119,8 +146,18 @@ class SqlJobStore(JobStore):
 
     def change(self, job_id: str, transition: Transition, report: str | None = None) -> Job | None:
         this_one = select(JOBS).where(JOBS.c.job_id == job_id).with_for_update()
+        was_over = True
+
+        def noted(job: Job) -> Job | None:
+            nonlocal was_over
+            was_over = job.ended
+            return transition(job)
+
         with self._database.writing() as connection:
-            return _change(connection, this_one, transition, report)
+            changed = _change(connection, this_one, noted, report)
+        if changed is not None and changed.ended and not was_over:
+            self._when_ended(changed)
+        return changed
 
     def report(self, job_id: str) -> str | None:
         with self._database.reading() as connection:

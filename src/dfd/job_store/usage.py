@@ -5,7 +5,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from dfd.job_store.database import Database
 from dfd.job_store.schema import USAGE
-from dfd.ports import UsageMeter
+from dfd.ports.usage import UsageMeter
 
 
 class SqlUsageMeter(UsageMeter):

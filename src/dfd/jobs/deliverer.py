@@ -10,6 +10,7 @@ from dfd.delivery import Answer, DeliveryState, event_id_of
 from dfd.jobs.policy import DeliveryPolicy
 from dfd.jobs.telling import event_of
 from dfd.ports.deliveries import DeliveryStore, Errand, Notifier
+from dfd.ports.observing import Observer
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ class Deliverer:
         policy: DeliveryPolicy,
         clock: Callable[[], float],
         draw: Callable[[], float],
+        observer: Observer | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -33,12 +35,14 @@ class Deliverer:
             policy: how often, how long, and what links begin with.
             clock: seconds since the epoch.
             draw: evenly from [0, 1), for waits.
+            observer: told of every attempt.
         """
         self._store = store
         self._notifier = notifier
         self._policy = policy
         self._clock = clock
         self._draw = draw
+        self._observer = observer or Observer()
 
     def deliver_one(self) -> bool:
         """Claim a delivery and send its event once.
@@ -56,6 +60,7 @@ class Deliverer:
         if errand.delivery.state is DeliveryState.SENDING:
             self._send(errand, now_s)
         else:
+            self._observer.webhook_answered(arrived=False, given_up=True)
             _LOG.warning("webhook given up", extra=_named(errand))
         return True
 
@@ -68,6 +73,9 @@ class Deliverer:
             delivery.job_id,
             delivery.number,
             lambda found: found.answered(delivery.attempts, answer, ended_s, self._policy.patience, draw),
+        )
+        self._observer.webhook_answered(
+            arrived=answer.arrived, given_up=changed is not None and changed.state is DeliveryState.FAILED
         )
         state = "lease lost" if changed is None else changed.state.value
         _report(answer, {**_named(errand), "attempt": delivery.attempts, "state": state})

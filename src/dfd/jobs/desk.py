@@ -56,6 +56,7 @@ class JobRequest:
         priority: higher goes first.
         force: analyse also what has been analysed before.
         key: the request's ``Idempotency-Key``, at most 256 characters.
+        traceparent: trace that the request is in (`dfd.correlation.Trace.header`).
     """
 
     options: AnalysisOptions
@@ -64,6 +65,7 @@ class JobRequest:
     priority: int = 0
     force: bool = False
     key: str | None = None
+    traceparent: str | None = None
 
     def __post_init__(self) -> None:
         if not LOWEST_PRIORITY <= self.priority <= HIGHEST_PRIORITY:
@@ -239,6 +241,7 @@ class JobDesk:
             callback_url=request.callback_url,
             submission=submission,
             expires_at_s=None if expiry_s is None else now_s + expiry_s,
+            traceparent=request.traceparent,
         )
 
     def _known_or_new(self, job: Job, force: bool) -> tuple[Job, str | None]:

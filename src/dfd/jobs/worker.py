@@ -9,9 +9,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from dfd.correlation import job_at_hand
 from dfd.errors import BackendUnavailable, DfdError, InputError, JobStoreUnavailable, RequestError, Unavailable
 from dfd.job import TIMED_OUT, Job, JobFailure
 from dfd.jobs.options import options_from_dict, result_key
@@ -19,7 +22,6 @@ from dfd.jobs.policy import JobPolicy
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import JobStore, ObjectStorage, Transition
 from dfd.report import Report
-from dfd.reporting import report_to_dict
 
 Analyze = Callable[[Path, AnalysisOptions, Callable[[Progress], None]], Report]
 """Analyses a file; what the listener raises ends the analysis and comes out of it (`dfd.pipeline.Analyzer.analyze`)."""
@@ -45,7 +47,7 @@ class Worker:
         store: JobStore,
         storage: ObjectStorage,
         analyze: Analyze,
-        software: str,
+        write: Callable[[Report], dict[str, Any]],
         policy: JobPolicy,
         clock: Callable[[], float],
     ) -> None:
@@ -56,7 +58,7 @@ class Worker:
             store: the table of jobs.
             storage: keeps the files.
             analyze: does the work.
-            software: version of DFD, for the name of the answered question.
+            write: makes the report's JSON-ready form.
             policy: limits and times.
             clock: seconds since the epoch.
         """
@@ -64,7 +66,7 @@ class Worker:
         self._store = store
         self._storage = storage
         self._analyze = analyze
-        self._software = software
+        self._write = write
         self._policy = policy
         self._clock = clock
 
@@ -84,31 +86,35 @@ class Worker:
         job = self._store.claim(lambda found: found.claimed(self._name, now_s, self._policy.lease_s), now_s)
         if job is None:
             return False
-        _LOG.info("job begun", extra={"job_id": job.job_id, "attempt": job.attempts, "worker": self._name})
+        with job_at_hand(job.job_id, job.traceparent):
+            self._bring_to_an_end(job, stop)
+        return True
+
+    def _bring_to_an_end(self, job: Job, stop: threading.Event) -> None:
+        _LOG.info("job begun", extra={"attempt": job.attempts, "worker": self._name})
         holding = _Holding(job, self._store, self._policy, self._clock, stop)
         with holding.beating():
             transition, report = self._worked_on(job, holding)
         ended = self._written(job, transition, report, stop)
         if ended is not None and ended.ended:
-            _LOG.info("job ended", extra={"job_id": job.job_id, "state": ended.state.value})
+            _LOG.info("job ended", extra={"state": ended.state.value})
             self._clear(ended)
-        return True
 
     def _worked_on(self, job: Job, holding: "_Holding") -> tuple[Transition | None, str | None]:
         """The change that the work comes to, and the report; no change where the lease is lost."""
         try:
             report = self._report(job, holding)
+            document = json.dumps(self._write(report), allow_nan=False)
         except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever happened, the job must be told
             return self._undone(job, error), None
-        key = result_key(report.input_sha256, report.model, job.options, self._software)
+        key = result_key(report.input_sha256, report.model, job.options, report.provenance.dfd_version)
         verdict, probability, threshold = report.verdict.value, report.fake_probability, report.threshold
-        document = json.dumps(report_to_dict(report), allow_nan=False)
         claim, clock = job.claims, self._clock
         return lambda found: found.succeeded(claim, clock(), verdict, probability, key, threshold), document
 
     def _undone(self, job: Job, error: Exception) -> Transition | None:
         """What a job comes to whose analysis did not come to its end."""
-        extra = {"job_id": job.job_id, "attempt": job.attempts, "worker": self._name}
+        extra = {"attempt": job.attempts, "worker": self._name}
         failure = _INTERNAL
         if isinstance(error, _LeaseLost):
             _LOG.warning("lease lost", extra=extra)
@@ -169,7 +175,7 @@ class Worker:
             self._storage.delete(job.input_key)
             self._store.change(job.job_id, Job.without_input)
         except Unavailable as error:
-            _LOG.warning("an upload is left for the sweeper: %s", error, extra={"job_id": job.job_id})
+            _LOG.warning("an upload is left for the sweeper: %s", error)
 
 
 class _LeaseLost(Exception):
@@ -202,7 +208,8 @@ class _Holding:
     @contextmanager
     def beating(self) -> Iterator[None]:
         """Send heartbeats for as long as the block lasts."""
-        thread = threading.Thread(target=self._beat, name=f"dfd-heartbeat-{self._job.job_id[:8]}", daemon=True)
+        beat = partial(copy_context().run, self._beat)  # what it logs belongs to the job too
+        thread = threading.Thread(target=beat, name=f"dfd-heartbeat-{self._job.job_id[:8]}", daemon=True)
         thread.start()
         try:
             yield
@@ -226,7 +233,7 @@ class _Holding:
             try:
                 job = self._store.change(self._job.job_id, self._end(now_s) if hung else self._renewal(now_s))
             except JobStoreUnavailable as error:
-                _LOG.warning("heartbeat lost: %s", error, extra={"job_id": self._job.job_id})
+                _LOG.warning("heartbeat lost: %s", error)
                 if now_s - heard_s >= self._policy.lease_s:
                     self._reason = _LeaseLost
                     return
@@ -235,7 +242,7 @@ class _Holding:
             if job is None or hung:
                 self._reason = _LeaseLost
                 if hung:
-                    _LOG.warning("job timed out", extra={"job_id": self._job.job_id})
+                    _LOG.warning("job timed out")
                 return
             if job.cancel_requested:
                 self._reason = _Cancelled

@@ -71,7 +71,7 @@ class Tallier:
                 _LOG.warning("an analysis is not counted: %s", error)
 
 
-class ObservedAnalyzer:
+class TalliedAnalyzer:
     """An analyzer whose answers are counted."""
 
     def __init__(self, analyzer: Analyzing, manifest: ModelManifest, tallier: Tallier) -> None:

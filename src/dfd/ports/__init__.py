@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dfd.job import Job, JobState
+from dfd.ports.observing import JobCensus
 from dfd.scoring import Answer, BackendState
 from dfd.types import FaceDetection, FloatArray, Frame, ImageU8, VideoInfo
 
@@ -184,6 +185,10 @@ class JobStore(ABC):
         """How many jobs wait; `most` where there are more."""
 
     @abstractmethod
+    def census(self) -> JobCensus:
+        """Count the jobs that have not ended."""
+
+    @abstractmethod
     def ahead_of(self, job: Job) -> int:
         """How many waiting jobs have their turn before `job`."""
 
@@ -286,30 +291,6 @@ class ObjectStorage(ABC):
     @abstractmethod
     def download_url(self, key: str, valid_s: float) -> str | None:
         """An address from which anyone may load the object for a while; None where this storage has no addresses."""
-
-
-class UsageMeter(ABC):
-    """Counts what callers ask for, over all processes that share it. Safe to call from several threads.
-
-    Every method raises `JobStoreUnavailable` when the table does not answer.
-    """
-
-    @abstractmethod
-    def count(self, caller: str, window: str, ends_at_s: float) -> int:
-        """Count one more request.
-
-        Args:
-            caller: who asks, at most 128 characters.
-            window: names the stretch of time, at most 32 characters; each has a count of its own.
-            ends_at_s: when the window is over, and its count may be forgotten.
-
-        Returns:
-            requests of the caller in the window so far, this one included.
-        """
-
-    @abstractmethod
-    def forget(self, now_s: float) -> None:
-        """Forget the counts of windows that are over."""
 
 
 class JobQueue(ABC):

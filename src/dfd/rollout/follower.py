@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dfd.errors import DfdError
+from dfd.ports.observing import Observer
 from dfd.rollout.live import LiveModel, LoadedModel
 
 _LOG = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class AliasFollower:
         load: Callable[[str], LoadedModel],
         poll_s: float,
         clock: Callable[[], float] = time.monotonic,
+        observer: Observer | None = None,
     ) -> None:
         """Put the parts together; nothing runs yet.
 
@@ -56,12 +58,14 @@ class AliasFollower:
             load: makes a version ready to answer, which must include that it answers; raises `DfdError`.
             poll_s: seconds between two looks.
             clock: seconds since some fixed moment.
+            observer: told of versions that take over, or cannot.
         """
         self._live = live
         self._wanted = wanted
         self._load = load
         self._poll_s = poll_s
         self._clock = clock
+        self._observer = observer or Observer()
         self._state = FollowState(alias, live.current.manifest.version)
         self._complaint = ""
         self._refused: tuple[str, float] | None = None  # a version, and when it may be tried again
@@ -112,6 +116,7 @@ class AliasFollower:
             return False
         before = self._live.current.identity
         self._live.switch(model)
+        self._observer.model_switched()
         self._note(version)
         _LOG.info("%s/%s takes over from version %s", before.name, version, before.version)
         return True
@@ -140,6 +145,7 @@ class AliasFollower:
             self._state.alias, version, error.code if isinstance(error, DfdError) else DfdError.code
         )
         if version is not None:
+            self._observer.model_refused(self._state.error or DfdError.code)
             self._refused = (version, self._clock() + RETRY_S)
         current = self._live.current.identity
         complaint = f"{current.name}/{version or f'the {self._state.alias}'} cannot take over: {error}"

@@ -1,0 +1,17 @@
+"""The keys that check signed reports, for anyone."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from dfd.api.routes import services_of
+from dfd.api.schemas import SigningKey, SigningKeys
+from dfd.api.services import Services
+
+keys = APIRouter(prefix="/v1", tags=["operation"])
+
+
+@keys.get("/signing-keys", summary="The public keys of signed reports")
+async def signing_keys(services: Annotated[Services, Depends(services_of)]) -> SigningKeys:
+    """List the keys as a JSON Web Key Set (RFC 7517); it is empty where reports are not signed."""
+    return SigningKeys(keys=[SigningKey.model_validate(key) for key in services.signing_keys])

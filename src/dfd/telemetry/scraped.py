@@ -1,0 +1,104 @@
+"""What is read when somebody scrapes: the queue of jobs, and the model in force."""
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from dfd.errors import Unavailable
+from dfd.ports.observing import JobCensus
+from dfd.report import ModelIdentity
+
+CENSUS_S: Final = 5.0
+"""How old a census may be: however many scrape, the table is asked no more often."""
+
+
+class QueueCollector(Collector):
+    """Jobs that have not ended, of all processes that share the table: take one process's word, do not add them up."""
+
+    def __init__(
+        self, census: Callable[[], JobCensus], clock: Callable[[], float], monotonic: Callable[[], float]
+    ) -> None:
+        """Ask `census`, which may raise `Unavailable`.
+
+        Args:
+            census: counts the jobs of the table.
+            clock: seconds since the epoch, as the table has them.
+            monotonic: seconds since any moment, for the age of a census.
+        """
+        self._census = census
+        self._clock = clock
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._known: JobCensus | None = None
+        self._asked_s: float | None = None
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: to be registered must not ask the table."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """The families; where the table does not answer only the one that says so."""
+        found = self._fresh()
+        yield GaugeMetricFamily(
+            "dfd_job_table_up", "1 where the table of jobs answers.", value=float(found is not None)
+        )
+        if found is None:
+            return
+        jobs = GaugeMetricFamily("dfd_jobs", "Jobs that have not ended, in the whole table.", labels=["state"])
+        jobs.add_metric(["queued"], found.queued)
+        jobs.add_metric(["running"], found.running)
+        yield jobs
+        since_s = found.oldest_queued_s
+        age_s = 0.0 if since_s is None else max(0.0, self._clock() - since_s)
+        yield GaugeMetricFamily(
+            "dfd_oldest_queued_job_age_seconds",
+            "Since when the job waits that has waited longest; 0: none does.",
+            age_s,
+        )
+
+    def _fresh(self) -> JobCensus | None:
+        with self._lock:
+            now_s = self._monotonic()
+            if self._asked_s is None or now_s - self._asked_s >= CENSUS_S:
+                try:
+                    self._known = self._census()
+                except Unavailable:
+                    self._known = None
+                self._asked_s = now_s
+            return self._known
+
+
+class ModelCollector(Collector):
+    """The version of the model that answers."""
+
+    def __init__(self, current: Callable[[], ModelIdentity], follows: Callable[[], str | None] | None) -> None:
+        """Tell of `current`.
+
+        Args:
+            current: the model in force.
+            follows: code of what keeps the process from the version that its alias names, None where nothing does;
+                None where no alias is followed.
+        """
+        self._current = current
+        self._follows = follows
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: the model may not be there yet."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """The families."""
+        model = self._current()
+        labels = {"model": model.name, "model_version": model.version, "weights_sha256": model.weights_sha256}
+        info = GaugeMetricFamily("dfd_model_info", "The model that answers; always 1.", labels=list(labels))
+        info.add_metric(list(labels.values()), 1.0)
+        yield info
+        if self._follows is not None:
+            behind = float(self._follows() is not None)
+            yield GaugeMetricFamily(
+                "dfd_model_behind", "1 while the version that the alias names cannot take over.", value=behind
+            )
