@@ -4,15 +4,16 @@ import time
 from collections.abc import Callable
 
 import dfd
-from dfd.ports import JobStore
-from dfd.rollout.follower import AliasFollower
-from dfd.rollout.live import LiveModel
+from dfd.bootstrap.jobs import JobParts
+from dfd.bootstrap.live import Live
+from dfd.report import ModelIdentity
 from dfd.scoring import BackendEvent
 from dfd.settings import Settings
 from dfd.telemetry.exposition import MetricsPort
 from dfd.telemetry.logs import log_backend_event
 from dfd.telemetry.metrics import Metrics
 from dfd.telemetry.scraped import ModelCollector, QueueCollector
+from dfd.telemetry.versions import DriftCollector, RolloutCollector
 
 
 def build_metrics() -> Metrics:
@@ -30,15 +31,19 @@ def backend_listener(metrics: Metrics) -> Callable[[BackendEvent], None]:
     return heard
 
 
-def watch(metrics: Metrics, live: LiveModel, follower: AliasFollower | None, store: JobStore) -> None:
-    """Show the state of these parts at every scrape.
+def watch(metrics: Metrics, live: Live, jobs: JobParts) -> None:
+    """Show the state of these parts at every scrape: what they know and nobody tells of."""
+    follower, desk, monitor = live.follower, live.desk(jobs), jobs.monitor(live.registry)
 
-    What a part knows and nobody tells of (a rollout's figures, drift) gets a collector in `dfd.telemetry` that takes a
-    function and makes metrics of the values it answers, and a line here.
-    """
+    def identity() -> ModelIdentity:
+        return live.model.current.identity
+
     follows = None if follower is None else lambda: follower.state.error
-    metrics.register(ModelCollector(lambda: live.current.identity, follows))
-    metrics.register(QueueCollector(store.census, time.time, time.monotonic))
+    metrics.register(ModelCollector(identity, follows))
+    metrics.register(QueueCollector(jobs.store.census, time.time, time.monotonic))
+    metrics.register(DriftCollector(lambda: monitor.drift(identity().name, identity().version), time.monotonic))
+    if desk is not None:
+        metrics.register(RolloutCollector(lambda: desk.status(identity().name), time.monotonic))
 
 
 def open_port(settings: Settings, metrics: Metrics) -> MetricsPort | None:

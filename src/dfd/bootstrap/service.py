@@ -42,7 +42,7 @@ def build_services(
         observer=metrics,
         listener=backend_listener(metrics),
     )
-    watch(metrics, live.model, live.follower, job_parts.store)
+    watch(metrics, live, job_parts)
     keeper = live.keeper(job_parts)
     return Services(
         model=live.model,

@@ -35,7 +35,7 @@ def worker(count: int | None, queue: str | None = None) -> int:
         listener=backend_listener(metrics),
     )
     follower, keeper = live.follower, live.keeper(job_parts)
-    watch(metrics, live.model, follower, job_parts.store)
+    watch(metrics, live, job_parts)
     crew = job_parts.crew(live.model.analyze, workers)
     port = open_port(settings, metrics)
     stop = threading.Event()
