@@ -200,7 +200,7 @@ def measure(media: bytes, count: int, every_s: float, settings: Mapping[str, str
                 _until_all_ended(client)
             seconds = time.perf_counter() - begun_s
             states = [client.get(f"/v1/jobs/{job_id}").json()["state"] for job_id in names]
-        ends = [line.get("job_id") for line in _log_lines(folder / "log") if line.get("message") == "job ended"]
+        ends = [line.get("dfd.job_id") for line in _log_lines(folder / "log") if line.get("message") == "job ended"]
     p50_ms, p99_ms = percentiles_ms(sampler.latencies_ms)
     return HealthFigures(
         jobs=len(names),

@@ -154,7 +154,7 @@ def test_a_damaged_version_leaves_the_old_one_and_health_tells(place: Place) -> 
         running.send_signal(signal.SIGHUP)  # a version that failed is tried again at once
         until(lambda: answering(client) == "2", SOON_S)
         assert client.get("/health").json()["following"]["error"] is None
-    [error] = [line for line in place.log if line["level"] == "ERROR"]
+    [error] = [line for line in place.log if line["log.level"] == "error"]
     assert "deepfake/2 cannot take over" in error["message"]
     assert "does not match its hash" in error["message"]
 

@@ -40,7 +40,7 @@ def short_clip(tmp_path: Path) -> Path:
 
 
 def ends(place: Place) -> Counter[str]:
-    return Counter(line["job_id"] for line in place.log if line["message"] == "job ended")
+    return Counter(line["dfd.job_id"] for line in place.log if line["message"] == "job ended")
 
 
 @pytest.fixture(params=["redis", "rabbitmq"])

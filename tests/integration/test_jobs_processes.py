@@ -157,7 +157,7 @@ def test_a_worker_killed_in_the_middle_of_a_video_is_replaced_and_the_job_ends_o
             until(lambda: job_of(client, job_id)["finished_at"] is not None, SOON_S)
         told = job_of(client, job_id)
     assert (told["state"], told["attempts"]) == ("succeeded", 2)
-    ends = [line for line in place.log if line["message"] == "job ended" and line["job_id"] == job_id]
+    ends = [line for line in place.log if line["message"] == "job ended" and line["dfd.job_id"] == job_id]
     assert len(ends) == 1
 
 
@@ -203,7 +203,7 @@ def test_listeners_do_not_keep_a_service_from_stopping(tmp_path: Path, short_cli
             running.send_signal(signal.SIGTERM)
             assert not [line for line in lines if line.startswith("event: result")]
         assert running.wait(START_LIMIT_S) in (0, -signal.SIGTERM)
-    assert not [line for line in place.log if line["level"] == "ERROR"]
+    assert not [line for line in place.log if line["log.level"] == "error"]
 
 
 @pytest.mark.slow
