@@ -57,8 +57,10 @@ def world(tmp_path: Path) -> World:
 async def test_a_model_without_rollouts_shows_its_versions_and_aliases(world: World) -> None:
     async with client_of(world.services()) as client:
         response = await client.get("/v1/models")
+        drift = (await client.get("/v1/models/deepfake/1/drift")).json()
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
+    assert drift["measures"]
     assert response.json() == {
         "models": [
             {
@@ -69,6 +71,7 @@ async def test_a_model_without_rollouts_shows_its_versions_and_aliases(world: Wo
                 "rollout": None,
                 "rollouts": [],
                 "taking_part": None,
+                "drift": drift,
             }
         ]
     }

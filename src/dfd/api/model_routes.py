@@ -23,5 +23,4 @@ async def list_models(front: FrontDesk, services: Annotated[Services, Depends(se
 
     Figures of a rollout that is over are what its observations still hold; those of its end are in `ended`.
     """
-    catalogue = services.catalogue
-    return told_of([] if catalogue is None else await front.ask(catalogue.models))
+    return await front.ask(lambda: told_of(services.catalogue.models() if services.catalogue else [], services.monitor))

@@ -7,9 +7,13 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from dfd.aliases import Note
+from dfd.api.drift_schemas import Drift
 from dfd.api.schemas import Answer
 from dfd.challenge.observation import Arm
 from dfd.challenge.rollout import Mode, Rollout, RolloutState
+from dfd.errors import VersionNotFound
+from dfd.monitoring.drift import drift_to_dict
+from dfd.monitoring.monitor import ModelMonitor
 from dfd.rollout.catalogue import ModelView
 from dfd.rollout.comparing import ArmFigures
 from dfd.rollout.desk import RolloutStatus
@@ -150,6 +154,9 @@ class ModelDetail(Answer):
     rollout: Annotated[RolloutDetail | None, Field(description="The newest; null where there never was one.")]
     rollouts: Annotated[list[PastRollout], Field(description="The newest 50, the newest first.")]
     taking_part: Annotated[TakingPart | None, Field(description="null where the champion is not followed.")]
+    drift: Annotated[
+        Drift | None, Field(description="What the answering version was fed in the last week; null if unknown.")
+    ]
 
 
 class Models(Answer):
@@ -173,12 +180,19 @@ def past(rollout: Rollout) -> PastRollout:
     )
 
 
-def told_of(views: Sequence[ModelView]) -> Models:
-    """What is told of models."""
-    return Models(models=[_model(view) for view in views])
+def told_of(views: Sequence[ModelView], monitor: ModelMonitor) -> Models:
+    """What is told of models; raises as `ModelMonitor.drift` does, but for versions that it does not know."""
+    return Models(models=[_model(view, _drift(view, monitor)) for view in views])
 
 
-def _model(view: ModelView) -> ModelDetail:
+def _drift(view: ModelView, monitor: ModelMonitor) -> Drift | None:
+    try:
+        return Drift.model_validate(drift_to_dict(monitor.drift(view.name, view.answering)))
+    except VersionNotFound:
+        return None
+
+
+def _model(view: ModelView, drift: Drift | None) -> ModelDetail:
     aliases, part = view.aliases, view.taking_part
     return ModelDetail(
         name=view.name,
@@ -195,4 +209,5 @@ def _model(view: ModelView) -> ModelDetail:
             dropped_observations=part.dropped_observations,
             error=part.error,
         ),
+        drift=drift,
     )
