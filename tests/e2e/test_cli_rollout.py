@@ -48,7 +48,7 @@ def test_a_rollout_is_started_shown_and_promoted_by_hand(cli: Cli) -> None:
 def test_a_rollout_that_is_stopped_leaves_no_challenger(cli: Cli) -> None:
     cli.run("models", "promote", "deepfake", "2", "--as", "challenger", "--reason", "next")
     began = cli.run("models", "rollout", "start", "deepfake", "--mode", "shadow", "--reason", "to see")
-    assert "scores aside 0.1 of the files" in began.stdout
+    assert "scores aside 0.25 of the files" in began.stdout
     [row] = lines(cli.run("models", "rollout", "stop", "deepfake", "--reason", "enough", "--json").stdout)
     assert (row["state"], row["settled"], row["ended"]["reason"]) == ("stopped", True, "enough")
     assert audited(cli)[-1][:3] == ("withdraw", "challenger", None)

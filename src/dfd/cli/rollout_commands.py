@@ -39,7 +39,7 @@ def start(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads t
     mode: Annotated[
         RolloutMode, typer.Option(help="canary: answers its share; shadow: scores it aside.")
     ] = RolloutMode.CANARY,
-    share: Annotated[float, typer.Option(help="Of the files, above 0 and at most 1.")] = 0.1,
+    share: Annotated[float, typer.Option(help="Of the files, above 0 and at most 1.")] = 0.25,
     policy: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON with what differs from the default policy.")
     ] = None,
