@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from tests.fakes import FakeJobStore, make_job
+from tests.job_databases import new_store
 
 from dfd.delivery import Answer, Delivery, DeliveryState, Patience
 from dfd.errors import DeliveryConflict
 from dfd.job import Job, JobFailure, JobState, Retry, Submission
-from dfd.job_store.sql import SqlJobStore
 from dfd.ports import JobStore
 from dfd.ports.deliveries import DeliveryStore, Errand
 
@@ -53,14 +53,8 @@ def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tables]:
         fake = FakeJobStore()
         yield Tables(fake, fake.deliveries())
         return
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
-    else:
-        url = request.getfixturevalue("postgres").new_database()
-    store = SqlJobStore(url)
-    store.migrate()
-    yield Tables(store, store.deliveries())
-    store.close()
+    with new_store(request, tmp_path) as sql:
+        yield Tables(sql, sql.deliveries())
 
 
 ENDS: dict[str, Callable[[Job], Job | None]] = {

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from tests.fakes import FakeJobStore, make_job
 from tests.feedback_fakes import FakeFeedbackStore, make_evidence, make_feedback
+from tests.job_databases import new_store
 
 from dfd.errors import JobConflict
 from dfd.feedback import Feedback, Label, Review, ReviewPlace, ReviewReason
 from dfd.job import Job
-from dfd.job_store.sql import SqlJobStore
 from dfd.ports import JobStore
 from dfd.ports.feedback import FeedbackFilter, FeedbackStore
 
@@ -54,14 +54,8 @@ def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tables]:
         fake = FakeJobStore()
         yield Tables(fake, FakeFeedbackStore(fake))
         return
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
-    else:
-        url = request.getfixturevalue("postgres").new_database()
-    store = SqlJobStore(url)
-    store.migrate()
-    yield Tables(store, store.feedback())
-    store.close()
+    with new_store(request, tmp_path) as sql:
+        yield Tables(sql, sql.feedback())
 
 
 def test_every_field_comes_back_and_the_history_keeps_its_order(tables: Tables) -> None:

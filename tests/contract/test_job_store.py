@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from tests.fakes import FakeJobStore, make_job
+from tests.job_databases import new_store
 
 from dfd.job import Job, JobFailure, JobState, Retry, Submission
-from dfd.job_store.sql import SqlJobStore
 from dfd.ports import JobFilter, JobStore
 from dfd.ports.observing import JobCensus
 
@@ -24,14 +24,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobStore]:
     if request.param == "fake":
         yield FakeJobStore()
         return
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
-    else:
-        url = request.getfixturevalue("postgres").new_database()
-    store = SqlJobStore(url)
-    store.migrate()
-    yield store
-    store.close()
+    with new_store(request, tmp_path) as sql:
+        yield sql
 
 
 def claim(store: JobStore, now_s: float = 110.0, worker: str = "worker") -> Job | None:

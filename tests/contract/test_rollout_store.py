@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.fakes import FakeRolloutStore
+from tests.job_databases import new_store
 from tests.rollout_traffic import make_rollout, sha256_of_number
 
 from dfd.aliases import Note
@@ -15,7 +16,6 @@ from dfd.challenge.observation import Arm, Observation
 from dfd.challenge.policy import RolloutPolicy
 from dfd.challenge.rollout import Mode, Rollout, RolloutState
 from dfd.errors import ModelConflict
-from dfd.job_store.sql import SqlJobStore
 from dfd.ports.rollouts import RolloutStore
 from dfd.types import Verdict
 
@@ -27,12 +27,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RolloutSto
     if request.param == "fake":
         yield FakeRolloutStore()
         return
-    sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'j.sqlite3'}" if sqlite else request.getfixturevalue("postgres").new_database()
-    jobs = SqlJobStore(url)
-    jobs.migrate()
-    yield jobs.rollouts()
-    jobs.close()
+    with new_store(request, tmp_path) as sql:
+        yield sql.rollouts()
 
 
 def rolled_back(rollout: Rollout) -> Rollout | None:

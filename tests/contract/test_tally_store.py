@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.feedback_fakes import FakeTallyStore
+from tests.job_databases import new_database
 
 from dfd.job_store.sql import SqlJobStore
 from dfd.ports.feedback import Tally, TallyStore
@@ -25,10 +26,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
         fake = FakeTallyStore()
         yield lambda: fake
         return
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
-    else:
-        url = request.getfixturevalue("postgres").new_database()
+    url = new_database(request, tmp_path)
     stores: list[SqlJobStore] = []
 
     def another() -> TallyStore:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.fakes import FakeMeter
+from tests.job_databases import new_store
 
-from dfd.job_store.sql import SqlJobStore
 from dfd.ports.usage import UsageMeter
 
 
@@ -16,12 +16,8 @@ def meter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[UsageMeter
     if request.param == "fake":
         yield FakeMeter()
         return
-    sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'j.sqlite3'}" if sqlite else request.getfixturevalue("postgres").new_database()
-    store = SqlJobStore(url)
-    store.migrate()
-    yield store.meter()
-    store.close()
+    with new_store(request, tmp_path) as sql:
+        yield sql.meter()
 
 
 def test_callers_and_windows_are_counted_apart(meter: UsageMeter) -> None:

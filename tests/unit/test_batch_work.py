@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from tests.fakes import FakeBackend, FakeDetector, FakeJobStore, FakeStorage, FakeVideoOpener, make_manifest
+from tests.fakes import (
+    FakeBackend,
+    FakeDetector,
+    FakeJobStore,
+    FakeRolloutStore,
+    FakeStorage,
+    FakeVideoOpener,
+    make_manifest,
+)
 from tests.feedback_fakes import FakeFeedbackStore, FakeTallyStore
 
 from dfd.bootstrap import Parts
@@ -59,6 +67,7 @@ class Table:
             deliveries=self.store.deliveries(),
             feedback=FakeFeedbackStore(self.store),
             tallies=FakeTallyStore(),
+            rollouts=FakeRolloutStore(),
             storage=self.storage,
             queue=EmbeddedQueue(),
             policy=self.policy,

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 from tests.api_client import PATIENCE_S, FakeAnalyzer
-from tests.fakes import FakeJobStore, FakeNotifier, FakeQueue, FakeStorage, make_report
+from tests.fakes import FakeJobStore, FakeNotifier, FakeQueue, FakeRolloutStore, FakeStorage, make_report
 from tests.live_service import until
+from tests.rollout_traffic import STARTED, make_rollout
 
+from dfd.challenge.observation import Arm, Observation
+from dfd.challenge.rollout import RolloutState
 from dfd.errors import (
     BackendUnavailable,
     IdempotencyConflict,
@@ -41,6 +44,7 @@ from dfd.quality import QualityLimits
 from dfd.queues.embedded import EmbeddedQueue
 from dfd.report import Report
 from dfd.reporting import report_to_dict
+from dfd.types import Verdict
 
 QUICK = JobPolicy(lease_s=30.0, heartbeat_s=0.01, poll_s=0.01, sweep_s=0.01, retry=Retry(2, 0.0))
 REQUEST = JobRequest(AnalysisOptions())
@@ -613,3 +617,17 @@ def test_a_job_of_a_dead_worker_is_begun_again_within_its_lease_and_ten_seconds(
     assert house.worker().run_one(house.stop)
     assert house.job(job.job_id).state is JobState.SUCCEEDED
     assert house.policy.sweep_s + house.policy.poll_s <= 10.0
+
+
+def test_observations_of_a_rollout_that_is_over_go_with_the_jobs_of_their_time(house: House) -> None:
+    rollouts, rollout = FakeRolloutStore(), make_rollout()
+    rollouts.start(rollout)
+    rollouts.observe([Observation(rollout.rollout_id, "ab" * 32, Arm.CHAMPION, True, house.now_s, Verdict.FAKE, 0.9)])
+    house.policy = replace(house.policy, retention_s=10.0)
+    sweeper = Sweeper(house.store, house.storage, house.queue, house.policy, house.clock, rollouts=rollouts)
+    house.now_s += 11.0
+    sweeper.sweep()
+    assert len(rollouts.observations(rollout.rollout_id)) == 1  # it still runs
+    assert rollouts.change(rollout.rollout_id, lambda found: found.ended_as(RolloutState.STOPPED, STARTED)) is not None
+    sweeper.sweep()
+    assert rollouts.observations(rollout.rollout_id) == []

@@ -26,8 +26,9 @@ from dfd.monitoring.drift import Distance, DriftLevel, drift_status, drift_to_di
 from dfd.monitoring.labelled import calibration_status, calibration_to_dict, one_a_video
 from dfd.monitoring.measuring import HOUR_S, MEASURES, PLAIN_EDGES, binned, edges_of, measured, tally_of
 from dfd.monitoring.monitor import ModelMonitor
-from dfd.monitoring.observing import KEPT_HOURS, TalliedAnalyzer, Tallier
+from dfd.monitoring.observing import KEPT_HOURS, Tallier, Tallying
 from dfd.pipeline import AnalysisOptions
+from dfd.rollout.observed import ObservedAnalyzer
 from dfd.types import QUALITY_MEASURES, TrackScore
 
 REFERENCE = ReferenceHistogram((-1.0, 0.0, 1.0), (50, 50, 50, 50), (40, 30, 20, 10))
@@ -74,7 +75,7 @@ def test_every_analysis_is_counted_and_old_hours_are_forgotten(tmp_path: Path) -
     store.count(1000 - KEPT_HOURS - 1, {tally_of(REFERRED, SCORE): 0})
     path = tmp_path / "clip"
     path.touch()
-    analyzer = TalliedAnalyzer(FakeAnalyzer(), REFERRED, Tallier(store, lambda: now_s))
+    analyzer = ObservedAnalyzer(FakeAnalyzer(), Tallying(REFERRED, Tallier(store, lambda: now_s)))
     for _ in range(3):
         assert analyzer.analyze(path, AnalysisOptions()) == make_report()
     until(lambda: store.counts(tally_of(REFERRED, "flatness"), 1000, 1000) == {2: 3})
@@ -93,7 +94,7 @@ def test_a_table_that_is_away_holds_no_analysis_up(tmp_path: Path, caplog: pytes
 
     path = tmp_path / "clip"
     path.touch()
-    analyzer = TalliedAnalyzer(FakeAnalyzer(), REFERRED, Tallier(Away(), lambda: 0.0))
+    analyzer = ObservedAnalyzer(FakeAnalyzer(), Tallying(REFERRED, Tallier(Away(), lambda: 0.0)))
     with caplog.at_level(logging.WARNING):
         for _ in range(1005):  # more than may wait
             analyzer.analyze(path, AnalysisOptions())

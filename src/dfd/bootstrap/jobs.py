@@ -3,7 +3,7 @@
 import secrets
 import socket
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -61,6 +61,7 @@ class JobParts:
     deliveries: DeliveryStore
     feedback: FeedbackStore
     tallies: TallyStore
+    rollouts: RolloutStore
     storage: ObjectStorage
     queue: JobQueue
     policy: JobPolicy
@@ -68,9 +69,9 @@ class JobParts:
     notifier: Notifier | None = None
     clock: Callable[[], float] = time.time
     meter: UsageMeter | None = None
-    rollouts: RolloutStore | None = None
     observer: Observer = field(default_factory=Observer)
     write: Write = report_to_dict
+    signing_keys: tuple[Mapping[str, str], ...] = ()
 
     def desk(self, answering: Callable[[str], ModelIdentity] | None) -> JobDesk:
         """Where callers hand in files; without one that names the model of a file, no file counts as known."""
@@ -122,8 +123,7 @@ class JobParts:
             Worker(f"{place}-{number}", self.store, self.storage, analyze, self.write, self.policy, self.clock)
             for number in range(count)
         ]
-        also = [] if self.rollouts is None else [self.rollouts.forget]
-        sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock, self.feedback, also)
+        sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock, self.feedback, self.rollouts)
         return Crew(workers, sweeper, self.queue, self.policy, self._deliverers())
 
     def _deliverers(self) -> list[Deliverer]:
@@ -145,6 +145,7 @@ def build_job_parts(settings: Settings, observer: Observer | None = None) -> Job
         _make_private(settings.data_dir)
     storage = _build_storage(settings)
     observer = observer or Observer()
+    write, signing_keys = build_writer(settings)
     store = SqlJobStore(settings.jobs_url, observer.job_ended)
     store.migrate()
     return JobParts(
@@ -152,15 +153,16 @@ def build_job_parts(settings: Settings, observer: Observer | None = None) -> Job
         deliveries=store.deliveries(),
         feedback=store.feedback(),
         tallies=store.tallies(),
+        rollouts=store.rollouts(),
         storage=storage,
         queue=_build_queue(settings),
         policy=_policy(settings),
         delivery_policy=_delivery_policy(settings),
         notifier=_build_notifier(settings),
         meter=store.meter(),
-        rollouts=store.rollouts(),
         observer=observer,
-        write=build_writer(settings)[0],
+        write=write,
+        signing_keys=signing_keys,
     )
 
 

@@ -8,7 +8,7 @@ from dfd.backends.remote import Listener
 from dfd.bootstrap import Model, Parts, build_parts
 from dfd.bootstrap.jobs import JobParts
 from dfd.bootstrap.registry import build_registry
-from dfd.monitoring.observing import TalliedAnalyzer, Tallier
+from dfd.monitoring.observing import Tallier, Tallying
 from dfd.ports import FaceDetector, VideoOpener
 from dfd.ports.observing import Observer
 from dfd.ports.registry import ModelRegistry
@@ -16,7 +16,7 @@ from dfd.rollout.catalogue import ModelCatalogue
 from dfd.rollout.desk import RolloutDesk
 from dfd.rollout.follower import AliasFollower
 from dfd.rollout.keeper import RolloutKeeper
-from dfd.rollout.live import LiveModel, LoadedModel, VideoAnalyzer
+from dfd.rollout.live import LiveModel, LoadedModel
 from dfd.rollout.observed import ObservedAnalyzer
 from dfd.settings import Settings
 from dfd.telemetry.logs import log_backend_event
@@ -40,27 +40,24 @@ class Live:
     follower: AliasFollower | None
     poll_s: float
 
-    def desk(self, jobs: JobParts) -> RolloutDesk | None:
-        """Where rollouts of models are started and looked at; None without a table for them."""
-        if jobs.rollouts is None:
-            return None
+    def desk(self, jobs: JobParts) -> RolloutDesk:
+        """Where rollouts of models are started and looked at."""
         return RolloutDesk(jobs.rollouts, self.registry, jobs.clock, jobs.truths(self.model.current.manifest.name))
 
     def keeper(self, jobs: JobParts) -> RolloutKeeper | None:
         """What takes part in rollouts; None in a process that does not follow the champion."""
-        desk, follower = self.desk(jobs), self.follower
-        if desk is None or jobs.rollouts is None or follower is None or follower.state.alias != Alias.CHAMPION:
+        follower = self.follower
+        if follower is None or follower.state.alias != Alias.CHAMPION:
             return None
         return RolloutKeeper(
-            self.model, desk, jobs.rollouts.observe, self.load, follower.nudge, self.poll_s, jobs.clock
+            self.model, self.desk(jobs), jobs.rollouts.observe, self.load, follower.nudge, self.poll_s, jobs.clock
         )
 
-    def catalogue(self, jobs: JobParts, keeper: RolloutKeeper | None) -> ModelCatalogue | None:
-        """What tells of the model and its rollouts; None without a table for them."""
-        desk = self.desk(jobs)
-        if desk is None:
-            return None
-        return ModelCatalogue(self.model, self.registry, desk, lambda: None if keeper is None else keeper.state)
+    def catalogue(self, jobs: JobParts, keeper: RolloutKeeper | None) -> ModelCatalogue:
+        """What tells of the model and its rollouts."""
+        return ModelCatalogue(
+            self.model, self.registry, self.desk(jobs), lambda: None if keeper is None else keeper.state
+        )
 
 
 def build_live(
@@ -111,7 +108,6 @@ def build_live(
 
 
 def _loaded(parts: Parts, tallier: Tallier | None, observer: Observer) -> LoadedModel:
-    analyzer: VideoAnalyzer = ObservedAnalyzer(parts.analyzer(), observer)
-    if tallier is not None:
-        analyzer = TalliedAnalyzer(analyzer, parts.manifest, tallier)
+    counting = () if tallier is None else (Tallying(parts.manifest, tallier),)
+    analyzer = ObservedAnalyzer(parts.analyzer(), observer, *counting)
     return LoadedModel(analyzer, parts.backend, parts.manifest, parts.explained_videos())

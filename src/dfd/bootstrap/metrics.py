@@ -42,8 +42,7 @@ def watch(metrics: Metrics, live: Live, jobs: JobParts) -> None:
     metrics.register(ModelCollector(identity, follows))
     metrics.register(QueueCollector(jobs.store.census, time.time, time.monotonic))
     metrics.register(DriftCollector(lambda: monitor.drift(identity().name, identity().version), time.monotonic))
-    if desk is not None:
-        metrics.register(RolloutCollector(lambda: desk.status(identity().name), time.monotonic))
+    metrics.register(RolloutCollector(lambda: desk.status(identity().name), time.monotonic))
 
 
 def open_port(settings: Settings, metrics: Metrics) -> MetricsPort | None:

@@ -12,7 +12,6 @@ from dfd.bootstrap.backends import tf_serving as tf_serving_of
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.bootstrap.live import build_live
 from dfd.bootstrap.metrics import backend_listener, build_metrics, watch
-from dfd.bootstrap.signing import build_writer
 from dfd.ports import FaceDetector, VideoOpener
 from dfd.ports.usage import UsageMeter
 from dfd.settings import Settings
@@ -65,7 +64,7 @@ def build_services(
         keeper=keeper,
         catalogue=live.catalogue(job_parts, keeper),
         observer=metrics,
-        signing_keys=build_writer(settings)[1],
+        signing_keys=job_parts.signing_keys,
         metrics=renderer(metrics.registry) if settings.metrics_port is None else None,
     )
 

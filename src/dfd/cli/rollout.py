@@ -18,7 +18,7 @@ from dfd.challenge.rollout import Mode, Rollout, RolloutState
 from dfd.cli.exits import ExitCode
 from dfd.cli.models import Row, write_lines, write_table
 from dfd.cli.models_changes import actor_of
-from dfd.errors import ConfigurationError, InvalidParameter, ModelConflict, ModelNotFound
+from dfd.errors import InvalidParameter, ModelConflict, ModelNotFound
 from dfd.ports.registry import ModelRegistry
 from dfd.rollout.desk import RolloutDesk, RolloutRequest, RolloutStatus
 from dfd.settings import Settings, load_settings
@@ -140,8 +140,6 @@ def end(name: str, promotes: bool, reason: str, actor: str | None, as_json: bool
 def _desk(settings: Settings, name: str) -> Iterator[tuple[RolloutDesk, ModelRegistry]]:
     parts = build_job_parts(settings)
     try:
-        if parts.rollouts is None:
-            raise ConfigurationError("there is no table for rollouts")
         registry = build_registry(settings)
         yield RolloutDesk(parts.rollouts, registry, parts.clock, parts.truths(name)), registry
     finally:

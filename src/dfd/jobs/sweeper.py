@@ -1,7 +1,7 @@
 """Cleaning up: after workers that died, jobs that waited too long, and files and reports that are no longer kept."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from dfd.job import Job
@@ -9,6 +9,7 @@ from dfd.jobs.desk import UPLOADS
 from dfd.jobs.policy import JobPolicy
 from dfd.ports import JobQueue, JobStore, ObjectStorage
 from dfd.ports.feedback import FeedbackStore
+from dfd.ports.rollouts import RolloutStore
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Sweeper:
         policy: JobPolicy,
         clock: Callable[[], float],
         feedback: FeedbackStore | None = None,
-        forgetting: Sequence[Callable[[float], int]] = (),
+        rollouts: RolloutStore | None = None,
     ) -> None:
         """Sweep by the rules of `policy`.
 
@@ -38,15 +39,15 @@ class Sweeper:
             policy: limits and times.
             clock: seconds since the epoch.
             feedback: the table of feedback; None leaves it alone.
-            forgetting: delete what else is kept as long as an ended job, if older than a time, and say how many it was.
+            rollouts: the table of rollouts, whose observations are kept as long as an ended job; likewise.
         """
-        self._forgetting = forgetting
         self._store = store
         self._storage = storage
         self._queue = queue
         self._policy = policy
         self._clock = clock
         self._feedback = feedback
+        self._rollouts = rollouts
 
     def sweep(self) -> None:
         """Give jobs of dead workers back to the queue, end what is over, and delete what is no longer kept.
@@ -80,11 +81,11 @@ class Sweeper:
 
     def _forget(self) -> None:
         before_s = self._clock() - self._policy.retention_s
-        for forget in self._forgetting:
-            forget(before_s)
         count = self._store.remove_ended(before_s, _AT_ONCE)
         if count:
             _LOG.info("jobs forgotten", extra={"count": count})
+        if self._rollouts is not None:
+            self._rollouts.forget(before_s)
         if self._feedback is not None:
             self._feedback.forget(self._clock() - self._policy.feedback_retention_s, _AT_ONCE)
 

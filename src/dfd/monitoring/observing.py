@@ -4,14 +4,13 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from dfd.errors import JobStoreUnavailable
 from dfd.manifest import ModelManifest
 from dfd.monitoring.measuring import HOUR_S, binned
-from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports.feedback import Tally, TallyStore
+from dfd.ports.observing import Observer
 from dfd.report import Report
 
 _LOG = logging.getLogger(__name__)
@@ -21,16 +20,6 @@ _MOST_WAITING: Final = 1000
 
 KEPT_HOURS: Final = 720
 """How long counts are kept: 30 days."""
-
-
-class Analyzing(Protocol):
-    """The part of `dfd.pipeline.Analyzer` that is watched."""
-
-    def analyze(
-        self, path: Path, options: AnalysisOptions, progress: Callable[[Progress], None] | None = None
-    ) -> Report:
-        """Analyse one file; see `dfd.pipeline.Analyzer.analyze`."""
-        ...
 
 
 class Tallier:
@@ -71,21 +60,14 @@ class Tallier:
                 _LOG.warning("an analysis is not counted: %s", error)
 
 
-class TalliedAnalyzer:
-    """An analyzer whose answers are counted."""
+class Tallying(Observer):
+    """Has the answers of one model counted."""
 
-    def __init__(self, analyzer: Analyzing, manifest: ModelManifest, tallier: Tallier) -> None:
-        """Count what `analyzer` answers by the bins of `manifest`."""
-        self._analyzer = analyzer
+    def __init__(self, manifest: ModelManifest, tallier: Tallier) -> None:
+        """Count by the bins of `manifest`."""
         self._manifest = manifest
         self._tallier = tallier
 
-    def analyze(
-        self, path: Path, options: AnalysisOptions, progress: Callable[[Progress], None] | None = None
-    ) -> Report:
-        """Analyse one file; see `dfd.pipeline.Analyzer.analyze`."""
-        report = self._analyzer.analyze(path, options, progress)
-        found = binned(report, self._manifest)
-        if found:
+    def analysis_ended(self, report: Report) -> None:
+        if found := binned(report, self._manifest):
             self._tallier.add(found)
-        return report

@@ -11,12 +11,12 @@ from dfd.rollout.live import VideoAnalyzer
 
 
 class ObservedAnalyzer(VideoAnalyzer):
-    """Analyses with another analyzer, and tells an observer what comes of it."""
+    """Analyses with another analyzer, and tells observers what comes of it."""
 
-    def __init__(self, analyzer: VideoAnalyzer, observer: Observer) -> None:
-        """Let `analyzer` work and tell `observer`."""
+    def __init__(self, analyzer: VideoAnalyzer, *observers: Observer) -> None:
+        """Let `analyzer` work and tell `observers`."""
         self._analyzer = analyzer
-        self._observer = observer
+        self._observers = observers
 
     def analyze(
         self, path: Path, options: AnalysisOptions, progress: Callable[[Progress], None] | None = None
@@ -31,13 +31,17 @@ class ObservedAnalyzer(VideoAnalyzer):
                 progress(done)
                 stopped = False
 
-        self._observer.analysis_began()
+        for observer in self._observers:
+            observer.analysis_began()
         try:
             report = self._analyzer.analyze(path, options, noted)
         except BaseException as error:
-            self._observer.analysis_failed(*(("stopped", "stopped") if stopped else _named(error)))
+            kind, code = ("stopped", "stopped") if stopped else _named(error)
+            for observer in self._observers:
+                observer.analysis_failed(kind, code)
             raise
-        self._observer.analysis_ended(report)
+        for observer in self._observers:
+            observer.analysis_ended(report)
         return report
 
 

@@ -1,6 +1,5 @@
 """What is read when somebody scrapes: the queue of jobs, and the model in force."""
 
-import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -8,9 +7,9 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from dfd.errors import Unavailable
 from dfd.ports.observing import JobCensus
 from dfd.report import ModelIdentity
+from dfd.telemetry.remembered import Remembered
 
 CENSUS_S: Final = 5.0
 """How old a census may be: however many scrape, the table is asked no more often."""
@@ -29,12 +28,8 @@ class QueueCollector(Collector):
             clock: seconds since the epoch, as the table has them.
             monotonic: seconds since any moment, for the age of a census.
         """
-        self._census = census
+        self._census = Remembered(census, CENSUS_S, monotonic)
         self._clock = clock
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._known: JobCensus | None = None
-        self._asked_s: float | None = None
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: to be registered must not ask the table."""
@@ -42,7 +37,7 @@ class QueueCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """The families; where the table does not answer only the one that says so."""
-        found = self._fresh()
+        found = self._census.now()
         yield GaugeMetricFamily(
             "dfd_job_table_up", "1 where the table of jobs answers.", value=float(found is not None)
         )
@@ -59,17 +54,6 @@ class QueueCollector(Collector):
             "Since when the job waits that has waited longest; 0: none does.",
             age_s,
         )
-
-    def _fresh(self) -> JobCensus | None:
-        with self._lock:
-            now_s = self._monotonic()
-            if self._asked_s is None or now_s - self._asked_s >= CENSUS_S:
-                try:
-                    self._known = self._census()
-                except Unavailable:
-                    self._known = None
-                self._asked_s = now_s
-            return self._known
 
 
 class ModelCollector(Collector):

@@ -1,6 +1,6 @@
 """What is read of versions of a model when somebody scrapes: how the newest rollout goes, and drift."""
 
-import threading
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Final, Generic, TypeVar
 
@@ -9,54 +9,40 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from dfd.challenge.rollout import RolloutState
-from dfd.errors import DfdError
 from dfd.monitoring.drift import DriftStatus
 from dfd.rollout.desk import RolloutStatus
+from dfd.telemetry.remembered import Remembered
 
 FRESH_S: Final = 30.0
 """How old figures may be: weighing thousands of observations takes a while, and they change slowly."""
 
-Figures = TypeVar("Figures")
+Status = TypeVar("Status")
 
 
-class _Remembered(Generic[Figures]):
-    """The last answer, asked for again when it has aged; None where whoever knows cannot be asked."""
+class _StatusCollector(Collector, Generic[Status]):
+    """What all processes that share the table see alike: take one's word, do not add them up."""
 
-    def __init__(self, ask: Callable[[], Figures | None], monotonic: Callable[[], float]) -> None:
-        self._ask = ask
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._known: Figures | None = None
-        self._asked_s: float | None = None
-
-    def now(self) -> Figures | None:
-        with self._lock:
-            now_s = self._monotonic()
-            if self._asked_s is None or now_s - self._asked_s >= FRESH_S:
-                try:
-                    self._known = self._ask()
-                except DfdError:
-                    self._known = None
-                self._asked_s = self._monotonic()
-            return self._known
-
-
-class RolloutCollector(Collector):
-    """The newest rollout, as all processes that share the table see it: take one's word, do not add them up."""
-
-    def __init__(self, status: Callable[[], RolloutStatus | None], monotonic: Callable[[], float]) -> None:
+    def __init__(self, status: Callable[[], Status | None], monotonic: Callable[[], float]) -> None:
         """Ask `status`, which may raise `DfdError`; `monotonic` gives seconds since any moment."""
-        self._status = _Remembered(status, monotonic)
+        self._status = Remembered(status, FRESH_S, monotonic)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: to be registered must not ask the table."""
         return []
 
     def collect(self) -> Iterable[Metric]:
-        """The families; none where there never was a rollout."""
+        """The families; none where there is nothing to tell."""
         found = self._status.now()
-        if found is None:
-            return
+        return [] if found is None else self._families(found)
+
+    @abstractmethod
+    def _families(self, found: Status) -> Iterable[Metric]: ...
+
+
+class RolloutCollector(_StatusCollector[RolloutStatus]):
+    """The newest rollout, where there was one."""
+
+    def _families(self, found: RolloutStatus) -> Iterable[Metric]:
         rollout, weighing = found.rollout, found.weighing
         labels = {
             "model": rollout.name,
@@ -87,22 +73,10 @@ class RolloutCollector(Collector):
         yield limit
 
 
-class DriftCollector(Collector):
-    """How far what the answering version is fed has moved, over all replicas."""
+class DriftCollector(_StatusCollector[DriftStatus]):
+    """How far what the answering version is fed has moved. Without videos or a reference, a measure has no PSI."""
 
-    def __init__(self, status: Callable[[], DriftStatus | None], monotonic: Callable[[], float]) -> None:
-        """Ask `status`, which may raise `DfdError`; `monotonic` gives seconds since any moment."""
-        self._status = _Remembered(status, monotonic)
-
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: to be registered must not ask the table."""
-        return []
-
-    def collect(self) -> Iterable[Metric]:
-        """The families; a measure without videos or without reference has no PSI."""
-        found = self._status.now()
-        if found is None:
-            return
+    def _families(self, found: DriftStatus) -> Iterable[Metric]:
         version = [found.model_name, found.model_version]
         names = ["model", "model_version", "measure"]
         videos = GaugeMetricFamily("dfd_drift_videos", "Videos that drift is told from.", labels=names)
