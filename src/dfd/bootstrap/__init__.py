@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from threadpoolctl import threadpool_limits
+
 import dfd
 from dfd.backends.remote import Listener
 from dfd.bootstrap.backends import build_backend
@@ -105,6 +107,8 @@ def build_parts(
             name asked for.
         ModelNotFound, ModelCorrupt, RegistryUnavailable: see `build_model`.
     """
+    # What an analysis multiplies is small: more threads of numpy's BLAS only spin, and take cores from the decoder.
+    threadpool_limits(1, user_api="blas")
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
         loading = pool.submit(lambda: detector or build_detector(settings.face_detector, settings.cpu_threads))
         backend, manifest = model or build_model(settings, listener)

@@ -6,6 +6,7 @@ not measured to be faithful for the very weights that answer (`dfd.faithfulness`
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -70,9 +71,14 @@ class Explainer:
         self._manifest = manifest
         self._batch = min(manifest.max_batch, _LARGEST_BATCH)
         record = manifest.explanation
-        config = HeatConfig() if record is None or record.method != METHOD else HeatConfig.from_dict(record.parameters)
-        self._blur_share = config.blur_share
-        self._mapper = HeatMapper(manifest.input.size_px, config)
+        self._config = (
+            HeatConfig() if record is None or record.method != METHOD else HeatConfig.from_dict(record.parameters)
+        )
+
+    @cached_property
+    def _mapper(self) -> HeatMapper:
+        """Made when the first map is: most analyses ask for none."""
+        return HeatMapper(self._manifest.input.size_px, self._config)
 
     @property
     def weights_sha256(self) -> str:
@@ -184,7 +190,7 @@ class Explainer:
         return drawing.jpeg(drawing.resized(_around(found), side_px))
 
     def _curtain(self, found: FoundFace) -> Curtain:
-        return Curtain(found.crop, self._manifest.input, self._blur_share)
+        return Curtain(found.crop, self._manifest.input, self._config.blur_share)
 
     def _record(self) -> ExplanationRecord:
         record, model = self._manifest.explanation, f"{self._manifest.name}/{self._manifest.version}"
