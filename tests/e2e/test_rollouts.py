@@ -151,7 +151,7 @@ def test_a_canary_with_inverted_scores_is_rolled_back_under_load(tmp_path: Path)
     place = make_place(tmp_path, JOB_WORKERS="0")
     register_copy(place, inverted=True)
     with place.service() as (_, client):
-        start(place, "--share", "0.25", policy={"latency_ratio": 20})  # a busy machine is not the matter here
+        start(place, "--share", "0.5", policy={"latency_ratio": 20})  # a busy machine is not the matter here
         until(lambda: takes_part(client), SOON_S)
         traffic = Traffic([client])
         traffic.until(lambda: model_of(client)["rollout"]["state"] != "running")
