@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from dfd.device import Device
 from dfd.errors import ConfigurationError
 from dfd.processors import available_cpus
 from dfd.setting_types import BrokerUrl, HttpUrl, LenientBool, LogLevel, Origins, ServerUrl, weakness_of
@@ -76,6 +77,10 @@ class Settings(BaseSettings):
         ge=0,
         le=1024,
         description="CPU threads of one analysis; 0: all there are, shared by `JOB_WORKERS`",
+    )
+    device: Device = Field(
+        Device.AUTO,
+        description="What computes the networks of this process: `cpu`, `cuda`, or `auto`, CUDA where it can be used",
     )
     threshold: float | None = Field(
         None, gt=0, lt=1, description="Probability from which a video is called fake; unset: the model's own"

@@ -1,9 +1,5 @@
-"""The embedded backend: ONNX Runtime on the CPU, in this process.
+"""The embedded backend: ONNX Runtime in this process, on the CPU or on a CUDA card."""
 
-All policy for sessions and threads is here, with its reason.
-"""
-
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,9 +10,12 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from dfd.backends.answers import as_logits, check_batch, label, one_number_each
+from dfd.device import Device
 from dfd.errors import BackendUnavailable, DfdError, ModelCorrupt
 from dfd.manifest import ModelManifest
+from dfd.onnx_sessions import device_of, open_session
 from dfd.ports import ModelBackend
+from dfd.processors import available_cpus
 from dfd.types import FloatArray
 
 _RUNTIME_ERRORS: Final = (
@@ -50,25 +49,25 @@ class Tensors:
 class OnnxRuntimeBackend(ModelBackend):
     """Scores crops with ONNX Runtime. One session serves all threads."""
 
-    def __init__(self, weights: Path, manifest: ModelManifest, threads: int = 0) -> None:
+    def __init__(self, weights: Path, manifest: ModelManifest, threads: int = 0, device: Device = Device.CPU) -> None:
         """Load the weights.
 
         Args:
             weights: the ONNX file.
             manifest: says how the model is fed and what it emits.
-            threads: threads for one inference; 0 takes every CPU this process may run on.
+            threads: threads for one inference on the CPU; 0 takes every CPU this process may use.
+            device: where it is computed.
 
         Raises:
             ModelCorrupt: the file is no model that ONNX Runtime can run, or its input is not what the manifest says.
+            ConfigurationError: `device` cannot be used here.
         """
         if threads < 0:
             raise ValueError(f"threads must be 0 or more, got {threads}")
         self._manifest = manifest
         self._crop_shape = manifest.input.tensor_shape
         try:
-            self._session = ort.InferenceSession(
-                str(weights), _session_options(threads or _usable_cpus()), providers=["CPUExecutionProvider"]
-            )
+            self._session = open_session(weights, threads or available_cpus(), device)
         except _RUNTIME_ERRORS as error:
             raise ModelCorrupt(f"ONNX Runtime cannot load {weights}: {_first_line(error)}") from error
         self._input_name = _checked_input(self._session, self._crop_shape, weights)
@@ -77,6 +76,11 @@ class OnnxRuntimeBackend(ModelBackend):
     def name(self) -> str:
         """``onnx``."""
         return "onnx"
+
+    @property
+    def device(self) -> Device:
+        """Where it is computed: `Device.CUDA` or `Device.CPU`."""
+        return device_of(self._session)
 
     @property
     def tensors(self) -> Tensors:
@@ -111,26 +115,6 @@ class OnnxRuntimeBackend(ModelBackend):
         except _RUNTIME_ERRORS as error:
             raise BackendUnavailable(f"{label(self._manifest)} failed: {_first_line(error)}") from error
         return one_number_each(answer, len(piece), label(self._manifest))
-
-
-def _usable_cpus() -> int:
-    """CPUs this process may run on, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _session_options(threads: int) -> ort.SessionOptions:
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL  # the networks in use are chains: nothing to overlap
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Idle workers that spin take the cores from the video decoder: with spinning a call costs twice the CPU time
-    # (18 ms instead of 8 for BlazeFace on 2 threads) and is no faster beside other work.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3  # errors only: its warnings are about optimisations, not about the answer
-    return options
 
 
 def _checked_input(session: ort.InferenceSession, crop_shape: tuple[int, int, int], weights: Path) -> str:

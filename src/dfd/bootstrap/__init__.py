@@ -7,6 +7,7 @@ so that a command that only analyses loads neither a database nor a web framewor
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from threadpoolctl import threadpool_limits
 
@@ -14,6 +15,7 @@ import dfd
 from dfd.backends.remote import Listener
 from dfd.bootstrap.backends import build_backend
 from dfd.bootstrap.registry import build_registry
+from dfd.device import Device
 from dfd.errors import ConfigurationError, InvalidParameter
 from dfd.explanation.explaining import Explainer
 from dfd.explanation.videos import ExplainedVideos
@@ -70,11 +72,15 @@ def build_opener(settings: Settings) -> VideoOpener:
     return PyAvOpener(limits, working_side_px=settings.working_side_px, threads=settings.cpu_threads)
 
 
-def build_detector(name: str, threads: int) -> FaceDetector:
-    """The face detector of a name that `Settings.face_detector` takes."""
+def build_detector(name: str, threads: int, device: Device = Device.CPU) -> FaceDetector:
+    """The face detector of a name that `Settings.face_detector` takes.
+
+    Raises:
+        ConfigurationError: `device` cannot be used here.
+    """
     if name == "haar":
         return HaarDetector()
-    return BlazeFaceDetector(threads=threads)
+    return BlazeFaceDetector(threads=threads, device=device)
 
 
 def build_model(settings: Settings, listener: Listener = log_backend_event) -> Model:
@@ -110,7 +116,8 @@ def build_parts(
     # What an analysis multiplies is small: more threads of numpy's BLAS only spin, and take cores from the decoder.
     threadpool_limits(1, user_api="blas")
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
-        loading = pool.submit(lambda: detector or build_detector(settings.face_detector, settings.cpu_threads))
+        built = partial(build_detector, settings.face_detector, settings.cpu_threads, settings.device)
+        loading = pool.submit(lambda: detector or built())
         backend, manifest = model or build_model(settings, listener)
         _check_operating_point(manifest, settings.operating_point)
         of_parts = {"face_detector": settings.face_detector, "working_side_px": settings.working_side_px}

@@ -26,7 +26,7 @@ def build_backend(settings: Settings, model: RegisteredModel, listener: Listener
 
     Raises:
         ModelCorrupt: the embedded backend is needed and cannot run the model.
-        ConfigurationError: the backend needs a package that is not installed.
+        ConfigurationError: the backend needs a package that is not installed, or `DEVICE` cannot be used.
     """
     if settings.model_backend == "onnx":
         return embedded(settings, model)
@@ -42,8 +42,9 @@ def embedded(settings: Settings, model: RegisteredModel) -> ModelBackend:
 
     Raises:
         ModelCorrupt: it cannot run the model.
+        ConfigurationError: `DEVICE` cannot be used here.
     """
-    runtime = OnnxRuntimeBackend(model.weights_path, model.manifest, settings.cpu_threads)
+    runtime = OnnxRuntimeBackend(model.weights_path, model.manifest, settings.cpu_threads, settings.device)
     return MicroBatcher(runtime, model.manifest.max_batch)
 
 

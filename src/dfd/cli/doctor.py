@@ -25,7 +25,9 @@ from dfd.bootstrap.backends import oip, tf_serving
 from dfd.bootstrap.registry import build_registry
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.output import PIPED_WIDTH
+from dfd.device import Device
 from dfd.errors import ConfigurationError, DfdError
+from dfd.onnx_sessions import missing_for_cuda
 from dfd.preprocessing import to_model_input
 from dfd.processors import available_cpus
 from dfd.settings import Settings, load_settings
@@ -72,7 +74,7 @@ def examine(settings: Settings) -> Findings:
     embedded = model
     if settings.model_backend != "onnx":
         embedded = _attempt(partial(_model, settings.model_copy(update={"model_backend": "onnx"})))
-    detectors = {name: _attempt(partial(_detector, name)) for name in _detector_names()}
+    detectors = {name: _attempt(partial(_detector, name, settings.device)) for name in _detector_names()}
     return {
         "ok": model["ok"] and detectors[settings.face_detector]["ok"],
         "dfd": __version__,
@@ -81,6 +83,7 @@ def examine(settings: Settings) -> Findings:
         "packages": {name: _version(name) for name in PACKAGES},
         "cpus": available_cpus(),
         "threads": settings.cpu_threads,
+        "device": {"wanted": settings.device.value, "missing_for_cuda": missing_for_cuda()},
         "temporary_folder": _temporary_folder(),
         "models_dir": str(settings.models_dir),
         "model": {"name": settings.model_name, "version": settings.model_version, **model},
@@ -122,9 +125,9 @@ def _detector_names() -> tuple[str, ...]:
     return get_args(Settings.model_fields["face_detector"].annotation)
 
 
-def _detector(name: str) -> Findings:
+def _detector(name: str, device: Device) -> Findings:
     """Load a detector and let it look at a grey picture."""
-    build_detector(name, threads=1).detect(np.full((128, 128, 3), 127, np.uint8))
+    build_detector(name, 1, device).detect(np.full((128, 128, 3), 127, np.uint8))
     return {}
 
 
@@ -181,6 +184,7 @@ def _rows(findings: Findings) -> list[tuple[str, str, str]]:
         ("DFD", "", f"{findings['dfd']} on Python {findings['python']}, {findings['platform']}"),
         ("packages", "no" if None in findings["packages"].values() else "ok", packages),
         ("processors", "", f"{findings['cpus']}, of which an analysis uses {findings['threads']}"),
+        ("device", "", _device(findings["device"])),
         ("temporary folder", "", f"{folder['path']}, {folder['free_bytes'] / 2**30:.1f} GiB free"),
         (f"model {model['name']}/{model['version']}", _word(model), _detail(model, findings["models_dir"])),
     ]
@@ -188,6 +192,13 @@ def _rows(findings: Findings) -> list[tuple[str, str, str]]:
         for name, part in findings[kind].items():
             rows.append((f"{kind[:-1]} {name}", _word(part), _detail(part, part.get("url", ""))))
     return rows
+
+
+def _device(device: Findings) -> str:
+    missing = device["missing_for_cuda"]
+    if device["wanted"] == Device.AUTO:
+        return f"auto: the CPU, as {missing}" if missing else "auto: a CUDA card"
+    return str(device["wanted"])
 
 
 def _word(part: Findings) -> str:

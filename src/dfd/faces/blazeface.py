@@ -10,8 +10,9 @@ from importlib.resources import as_file, files
 import cv2
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
+from dfd.device import Device
+from dfd.onnx_sessions import open_session
 from dfd.ports import FaceDetector
 from dfd.types import BoundingBox, FaceDetection, FloatArray, ImageU8
 
@@ -42,17 +43,18 @@ class BlazeFaceDetector(FaceDetector):
 
     Args:
         min_score: detections below this confidence are dropped.
-        threads: threads for one inference; 0 leaves the choice to ONNX Runtime.
+        threads: threads for one inference on the CPU; 0 leaves the choice to ONNX Runtime.
+        device: where the net is computed.
+
+    Raises:
+        ConfigurationError: `device` cannot be used here.
     """
 
-    def __init__(self, min_score: float = 0.6, threads: int = 0) -> None:
+    def __init__(self, min_score: float = 0.6, threads: int = 0, device: Device = Device.CPU) -> None:
         if not 0 < min_score < 1:
             raise ValueError(f"min_score must be in (0, 1), got {min_score}")
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave the cores to the decoder
         with as_file(files("dfd.faces") / "weights" / "blazeface_back_256.onnx") as weights:
-            self._session = ort.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
+            self._session = open_session(weights, threads, device)
         self._min_score = min_score
         self._anchors = _anchors()
 
