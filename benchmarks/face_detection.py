@@ -34,6 +34,7 @@ import cv2
 import numpy as np
 
 from dfd.faces.blazeface import BlazeFaceDetector
+from dfd.faces.centerface import CenterFaceDetector
 from dfd.faces.haar import HaarDetector
 from dfd.ports import FaceDetector
 from dfd.processors import available_cpus
@@ -145,6 +146,7 @@ def measure(clips: Path, threads: int, step: int) -> Results:
     """Everything the table shows."""
     detectors: dict[str, FaceDetector] = {
         "blazeface": BlazeFaceDetector(threads=threads),
+        "centerface": CenterFaceDetector(threads=threads),
         "haar": HaarDetector(),
         "haar, any size": HaarDetector(min_side=1e-3),
     }

@@ -3,14 +3,29 @@
 import ctypes
 import logging
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from dfd.device import Device
 from dfd.errors import ConfigurationError
 
 _LOG = logging.getLogger(__name__)
+
+Session: TypeAlias = ort.InferenceSession
+
+RUNTIME_ERRORS: Final = (
+    ort_errors.EPFail,
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoSuchFile,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
+"""ONNX Runtime's exceptions; they share no base of their own."""
 
 _CPU: Final = "CPUExecutionProvider"
 _CUDA: Final = "CUDAExecutionProvider"
@@ -22,7 +37,7 @@ _CUDA_OPTIONS: Final = {
 }
 
 
-def open_session(weights: Path, threads: int, device: Device = Device.CPU) -> ort.InferenceSession:
+def open_session(weights: Path, threads: int, device: Device = Device.CPU) -> Session:
     """Load a network.
 
     Args:
@@ -32,7 +47,7 @@ def open_session(weights: Path, threads: int, device: Device = Device.CPU) -> or
 
     Raises:
         ConfigurationError: `device` is `CUDA`, which cannot be used here.
-        one of ONNX Runtime's own exceptions: the file cannot be loaded.
+        one of `RUNTIME_ERRORS`: the file cannot be loaded.
     """
     options = _options(threads)
     if device is Device.CPU or not (missing := missing_for_cuda()):
@@ -50,7 +65,7 @@ def open_session(weights: Path, threads: int, device: Device = Device.CPU) -> or
     return ort.InferenceSession(str(weights), options, providers=[_CPU])
 
 
-def device_of(session: ort.InferenceSession) -> Device:
+def device_of(session: Session) -> Device:
     """What a session computes on: `CUDA` or `CPU`."""
     return Device.CUDA if session.get_providers()[0] == _CUDA else Device.CPU
 

@@ -93,9 +93,12 @@ class Settings(BaseSettings):
     default_fps: float = Field(2.0, gt=0, le=120, description="Frames sampled for each second of video")
     max_frames: int = Field(256, ge=1, le=100_000, description="Most frames sampled; spread over longer videos")
     min_face_frames: int = Field(3, ge=1, description="Fewer samples of a face than this are too few for a verdict")
-    face_detector: Literal["blazeface", "haar"] = Field(
-        "blazeface", description="Face detector: `blazeface`, or `haar` (OpenCV's, slower and weaker)"
+    face_detector: Literal["blazeface", "centerface", "haar", "retinaface"] = Field(
+        "blazeface",
+        description="Face detector: `blazeface`; `centerface`, slower and more thorough; `haar`, OpenCV's, slower and "
+        "weaker; `retinaface`, by weights of your own",
     )
+    retinaface_weights: Path | None = Field(None, description="ONNX file of `FACE_DETECTOR=retinaface`")
     no_face_fallback: bool = Field(
         False, description="Score the centre square of a video without any face, and say so in the report"
     )
@@ -234,15 +237,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _refuse_a_backend_without_server(self) -> Self:
-        if self.model_backend == "oip" and self.oip_url is None:
-            raise ValueError("MODEL_BACKEND is oip, but OIP_URL is not set")
-        return self
-
-    @model_validator(mode="after")
-    def _refuse_a_queue_without_broker(self) -> Self:
-        if self.job_queue == "celery" and self.broker_url is None:
-            raise ValueError("JOB_QUEUE is celery, but BROKER_URL is not set")
+    def _refuse_a_choice_without_what_it_needs(self) -> Self:
+        for chosen, needed in (
+            ("model_backend=oip", "oip_url"),
+            ("face_detector=retinaface", "retinaface_weights"),
+            ("job_queue=celery", "broker_url"),
+        ):
+            name, _, value = chosen.partition("=")
+            if getattr(self, name) == value and getattr(self, needed) is None:
+                raise ValueError(f"{name.upper()} is {value}, but {needed.upper()} is not set")
         return self
 
     @model_validator(mode="after")

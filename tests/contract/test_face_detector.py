@@ -1,6 +1,5 @@
 """What every face detector must do, whichever it is."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,8 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dfd.faces.blazeface import BlazeFaceDetector
-from dfd.faces.haar import HaarDetector
+from dfd.bootstrap import build_detector
 from dfd.ports import FaceDetector
 from dfd.types import BoundingBox, FaceDetection, ImageU8
 
@@ -37,9 +35,9 @@ def hopper() -> ImageU8:
     return first_frame("real_hopper.mp4")
 
 
-@pytest.fixture(scope="module", params=["blazeface", "haar"])
-def detector(request: pytest.FixtureRequest) -> Iterator[FaceDetector]:
-    yield BlazeFaceDetector(threads=1) if request.param == "blazeface" else HaarDetector()
+@pytest.fixture(scope="module", params=["blazeface", "centerface", "haar"])
+def detector(request: pytest.FixtureRequest) -> FaceDetector:
+    return build_detector(request.param, threads=1)
 
 
 def as_numbers(faces: list[FaceDetection]) -> list[tuple[float, ...]]:

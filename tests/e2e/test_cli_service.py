@@ -46,7 +46,11 @@ def test_doctor_finds_a_working_installation(cli: Cli, model_server: str) -> Non
     assert found["model"]["ok"] and len(found["model"]["weights_sha256"]) == 64
     assert found["backends"]["onnx_runtime"]["ok"] is True
     assert found["backends"]["tf_serving"]["status"]["model_version_status"][0]["state"] == "AVAILABLE"
-    assert {name: part["ok"] for name, part in found["detectors"].items()} == {"blazeface": True, "haar": True}
+    assert {name: part["ok"] for name, part in found["detectors"].items()} == {
+        "blazeface": True,
+        "centerface": True,
+        "haar": True,
+    }
     assert "hidden" not in done.stdout
 
 

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 from tests.fakes import FakeBackend, FakeDetector, FakeVideoOpener, make_manifest
 from tests.onnx_models import SERVED, write_registry
+from tests.retinaface_model import write_retinaface
 
 from dfd.aliases import Alias, Note
 from dfd.backends.model_server import ModelServer, Target
@@ -28,7 +29,9 @@ from dfd.bootstrap.service import build_services
 from dfd.cli.options import Detector
 from dfd.errors import ConfigurationError, ModelNotFound
 from dfd.faces.blazeface import BlazeFaceDetector
+from dfd.faces.centerface import CenterFaceDetector
 from dfd.faces.haar import HaarDetector
+from dfd.faces.retinaface import THREE_LEVELS, RetinaFaceDetector
 from dfd.judgement import Decision, OperatingPoint
 from dfd.pipeline import AnalysisOptions
 from dfd.registry.directory import DirectoryRegistry
@@ -91,10 +94,18 @@ def test_the_named_version_is_loaded(tmp_path: Path) -> None:
     assert backend.ready()
 
 
-def test_every_detector_that_settings_take_can_be_built() -> None:
+def test_every_detector_that_settings_take_can_be_built(tmp_path: Path) -> None:
     names = get_args(Settings.model_fields["face_detector"].annotation)
-    built = {name: type(build_detector(name, threads=1)) for name in names}
-    assert built == {"blazeface": BlazeFaceDetector, "haar": HaarDetector}
+    weights = write_retinaface(tmp_path / "retinaface.onnx", THREE_LEVELS, (64, 64), [])
+    built = {name: type(build_detector(name, 1, retinaface_weights=weights)) for name in names}
+    assert built == {
+        "blazeface": BlazeFaceDetector,
+        "centerface": CenterFaceDetector,
+        "haar": HaarDetector,
+        "retinaface": RetinaFaceDetector,
+    }
+    with pytest.raises(ConfigurationError, match="RETINAFACE_WEIGHTS is not set"):
+        build_detector("retinaface", 1)
 
 
 def test_the_command_line_offers_the_same_detectors() -> None:

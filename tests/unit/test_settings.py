@@ -61,7 +61,7 @@ def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
         ("THRESHOLD", "1", r"THRESHOLD='1' is not valid: input should be less than 1"),
         ("OPERATING_POINT", "Low false alarm", r"OPERATING_POINT='Low false alarm' is not valid"),
         ("PORT", "65536", r"PORT='65536' is not valid"),
-        ("FACE_DETECTOR", "mtcnn", r"FACE_DETECTOR='mtcnn' is not valid: input should be 'blazeface' or 'haar'"),
+        ("FACE_DETECTOR", "mtcnn", r"FACE_DETECTOR='mtcnn' is not valid: input should be 'blazeface', 'centerface'"),
         ("MODEL_VERSION", "../1", r"MODEL_VERSION='../1' is not valid"),
         ("MODEL_NAME", "../etc", r"MODEL_NAME='../etc' is not valid"),
         ("NO_FACE_FALLBACK", "perhaps", r"NO_FACE_FALLBACK='perhaps' is not valid: input should be a valid boolean"),

@@ -2,33 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from dfd.backends.answers import as_logits, check_batch, label, one_number_each
 from dfd.device import Device
 from dfd.errors import BackendUnavailable, DfdError, ModelCorrupt
 from dfd.manifest import ModelManifest
-from dfd.onnx_sessions import device_of, open_session
+from dfd.onnx_sessions import RUNTIME_ERRORS, device_of, open_session
 from dfd.ports import ModelBackend
 from dfd.processors import available_cpus
 from dfd.types import FloatArray
-
-_RUNTIME_ERRORS: Final = (
-    ort_errors.EPFail,
-    ort_errors.Fail,
-    ort_errors.InvalidArgument,
-    ort_errors.InvalidGraph,
-    ort_errors.InvalidProtobuf,
-    ort_errors.NoSuchFile,
-    ort_errors.NotImplemented,
-    ort_errors.RuntimeException,
-)
-"""ONNX Runtime's exceptions; they share no base of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +54,7 @@ class OnnxRuntimeBackend(ModelBackend):
         self._crop_shape = manifest.input.tensor_shape
         try:
             self._session = open_session(weights, threads or available_cpus(), device)
-        except _RUNTIME_ERRORS as error:
+        except RUNTIME_ERRORS as error:
             raise ModelCorrupt(f"ONNX Runtime cannot load {weights}: {_first_line(error)}") from error
         self._input_name = _checked_input(self._session, self._crop_shape, weights)
 
@@ -112,7 +98,7 @@ class OnnxRuntimeBackend(ModelBackend):
     def _run(self, piece: FloatArray) -> npt.NDArray[np.float32]:
         try:
             answer = np.asarray(self._session.run(None, {self._input_name: piece})[0])
-        except _RUNTIME_ERRORS as error:
+        except RUNTIME_ERRORS as error:
             raise BackendUnavailable(f"{label(self._manifest)} failed: {_first_line(error)}") from error
         return one_number_each(answer, len(piece), label(self._manifest))
 

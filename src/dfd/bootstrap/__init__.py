@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
@@ -20,7 +21,9 @@ from dfd.errors import ConfigurationError, InvalidParameter
 from dfd.explanation.explaining import Explainer
 from dfd.explanation.videos import ExplainedVideos
 from dfd.faces.blazeface import BlazeFaceDetector
+from dfd.faces.centerface import CenterFaceDetector
 from dfd.faces.haar import HaarDetector
+from dfd.faces.retinaface import RetinaFaceDetector
 from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener
@@ -72,14 +75,22 @@ def build_opener(settings: Settings) -> VideoOpener:
     return PyAvOpener(limits, working_side_px=settings.working_side_px, threads=settings.cpu_threads)
 
 
-def build_detector(name: str, threads: int, device: Device = Device.CPU) -> FaceDetector:
+def build_detector(
+    name: str, threads: int, device: Device = Device.CPU, retinaface_weights: Path | None = None
+) -> FaceDetector:
     """The face detector of a name that `Settings.face_detector` takes.
 
     Raises:
-        ConfigurationError: `device` cannot be used here.
+        ConfigurationError: `device` or the weights cannot be used here.
     """
     if name == "haar":
         return HaarDetector()
+    if name == "centerface":
+        return CenterFaceDetector(threads=threads, device=device)
+    if name == "retinaface":
+        if retinaface_weights is None:
+            raise ConfigurationError("FACE_DETECTOR is retinaface, but RETINAFACE_WEIGHTS is not set")
+        return RetinaFaceDetector(retinaface_weights, threads=threads, device=device)
     return BlazeFaceDetector(threads=threads, device=device)
 
 
@@ -116,7 +127,8 @@ def build_parts(
     # What an analysis multiplies is small: more threads of numpy's BLAS only spin, and take cores from the decoder.
     threadpool_limits(1, user_api="blas")
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
-        built = partial(build_detector, settings.face_detector, settings.cpu_threads, settings.device)
+        chosen = settings.face_detector, settings.cpu_threads, settings.device, settings.retinaface_weights
+        built = partial(build_detector, *chosen)
         loading = pool.submit(lambda: detector or built())
         backend, manifest = model or build_model(settings, listener)
         _check_operating_point(manifest, settings.operating_point)

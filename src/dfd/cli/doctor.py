@@ -74,7 +74,7 @@ def examine(settings: Settings) -> Findings:
     embedded = model
     if settings.model_backend != "onnx":
         embedded = _attempt(partial(_model, settings.model_copy(update={"model_backend": "onnx"})))
-    detectors = {name: _attempt(partial(_detector, name, settings.device)) for name in _detector_names()}
+    detectors = {name: _attempt(partial(_detector, name, settings)) for name in _detector_names(settings)}
     return {
         "ok": model["ok"] and detectors[settings.face_detector]["ok"],
         "dfd": __version__,
@@ -121,13 +121,15 @@ def _model(settings: Settings) -> Findings:
     }
 
 
-def _detector_names() -> tuple[str, ...]:
-    return get_args(Settings.model_fields["face_detector"].annotation)
+def _detector_names(settings: Settings) -> list[str]:
+    """All that can be chosen; the one that needs weights of the operator's own where they are named."""
+    names = get_args(Settings.model_fields["face_detector"].annotation)
+    return [name for name in names if name != "retinaface" or settings.retinaface_weights is not None]
 
 
-def _detector(name: str, device: Device) -> Findings:
+def _detector(name: str, settings: Settings) -> Findings:
     """Load a detector and let it look at a grey picture."""
-    build_detector(name, 1, device).detect(np.full((128, 128, 3), 127, np.uint8))
+    build_detector(name, 1, settings.device, settings.retinaface_weights).detect(np.full((128, 128, 3), 127, np.uint8))
     return {}
 
 

@@ -12,7 +12,9 @@ class Detector(StrEnum):
     """Face detectors; the same as `Settings.face_detector` takes."""
 
     BLAZEFACE = "blazeface"
+    CENTERFACE = "centerface"
     HAAR = "haar"
+    RETINAFACE = "retinaface"
 
 
 class ModelBackend(StrEnum):
