@@ -93,18 +93,8 @@ def make_services(
         policy=ServicePolicy(**policy),
         tf_serving=tf_serving,
         jobs=jobs or in_memory,
-        callbacks=callbacks
-        or CallbackDesk(
-            store.deliveries(), lambda job_id: store.get(job_id) is not None, FakeNotifier(), lambda: 100.0
-        ),
-        feedback=feedback
-        or FeedbackDesk(
-            FakeFeedbackStore(store),
-            (jobs or in_memory).report,
-            lambda job_id: store.get(job_id) is not None,
-            lambda: 100.0,
-            keep_sha256=True,
-        ),
+        callbacks=callbacks or CallbackDesk(store.deliveries(), jobs or in_memory, FakeNotifier(), lambda: 100.0),
+        feedback=feedback or FeedbackDesk(FakeFeedbackStore(store), jobs or in_memory, lambda: 100.0, keep_sha256=True),
         monitor=monitor
         or ModelMonitor(
             known_manifest(manifest or make_manifest()), FakeFeedbackStore(store), FakeTallyStore(), lambda: 100.0

@@ -186,8 +186,8 @@ def test_a_known_key_gives_the_jobs_that_came_with_it(store: JobStore) -> None:
     added = store.add(first)
     assert store.add([make_job(f"second-{n}", submission=Submission("key", "aa", n)) for n in range(3)]) == added
     assert store.add([make_job("third", submission=Submission("key", "bb", 0))]) == added
-    assert store.of_submission("key") == added
-    assert store.of_submission("other") == []
+    assert store.of_submission("default", "key") == added
+    assert store.of_submission("default", "other") == []
     assert len(store.page(EVERYTHING, 10)) == 3
 
 
@@ -250,13 +250,13 @@ def test_counts_jobs_that_have_not_ended(store: JobStore) -> None:
 
 
 def test_finds_the_latest_answer_to_a_question(store: JobStore) -> None:
-    assert store.answered("key") is None
+    assert store.answered("default", "key") is None
     for job_id in ("old", "new"):
         store.add([make_job(job_id)])
         finish(store, job_id)
-    latest = store.answered("key")
+    latest = store.answered("default", "key")
     assert latest is not None and latest.job_id == "new"
-    assert store.answered("other") is None
+    assert store.answered("default", "other") is None
 
 
 def test_finds_what_is_to_be_swept(store: JobStore) -> None:

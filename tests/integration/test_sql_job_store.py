@@ -83,7 +83,7 @@ def test_who_opens_a_new_file_waits_for_those_who_write_it(tmp_path: Path) -> No
     database.close()
 
 
-@pytest.mark.parametrize("revision", ["0002", "0003"])
+@pytest.mark.parametrize("revision", ["0002", "0003", "0006"])
 def test_tables_of_earlier_versions_are_brought_up_to_date_with_their_jobs(url: str, revision: str) -> None:
     store = SqlJobStore(url)
     with store._database.writing() as connection:
@@ -189,7 +189,7 @@ def test_no_query_of_a_job_on_its_way_reads_the_whole_table(tmp_path: Path) -> N
     store.to_sweep(110.0, 10)
     store.change("job-1", lambda found: found.succeeded(1, 120.0, "fake", 0.9, "key"), report="{}")
     store.report("job-1")
-    store.answered("key")
+    store.answered("default", "key")
     deliveries, patience = store.deliveries(), Patience()
     assert deliveries.claim(lambda found: found.claimed(120.0, 30.0, patience), 120.0) is not None
     deliveries.change("job-1", 1, lambda found: found.answered(1, Answer(204), 121.0, patience, 0.5))
