@@ -43,6 +43,12 @@ class Authenticator:
         self._keys = keys
         self._tokens = tokens
 
+    def owner(self, token: str) -> Caller | None:
+        """Who shows the bearer secret, None for any other credential; waits for nothing."""
+        if self._bearer is None or not hmac.compare_digest(token.encode(errors="replace"), self._bearer):
+            return None
+        return _OWNER
+
     def caller_of(self, token: str) -> Caller:
         """Who shows this credential; may wait for the database, or for the keys of an issuer.
 
@@ -55,8 +61,9 @@ class Authenticator:
         """
         if not token or len(token) > LONGEST_TOKEN:
             raise Unauthorized("show an API key or a token")
-        if self._bearer is not None and hmac.compare_digest(token.encode(errors="replace"), self._bearer):
-            return _OWNER
+        owner = self.owner(token)
+        if owner is not None:
+            return owner
         key_id = key_id_of(token)
         if self._keys is not None and key_id is not None:
             return self._bearer_of_key(self._keys, key_id, token)
