@@ -232,6 +232,27 @@ def test_lists_can_be_narrowed(store: JobStore) -> None:
     assert store.page(JobFilter(frozenset()), 9) == []
 
 
+def test_tenants_are_kept_apart(store: JobStore) -> None:
+    """The same idempotency key, name and answer of two tenants are two."""
+    for tenant in ("acme", "umbrella"):
+        [job] = store.add([make_job(tenant, tenant=tenant, external_id="x", submission=Submission("key", "aa", 0))])
+        assert job.tenant == tenant
+        finish(store, tenant)
+    for tenant in ("acme", "umbrella"):
+        assert [job.job_id for job in store.of_submission(tenant, "key")] == [tenant]
+        answered = store.answered(tenant, "key")
+        assert answered is not None and answered.job_id == tenant
+        for wanted in (
+            JobFilter(tenant=tenant),
+            JobFilter(external_id="x", tenant=tenant),
+            JobFilter(frozenset({JobState.SUCCEEDED}), tenant=tenant),
+        ):
+            assert [job.job_id for job in store.page(wanted, 9)] == [tenant]
+    assert store.of_submission("default", "key") == store.page(JobFilter(tenant="default"), 9) == []
+    assert store.answered("default", "key") is None
+    assert len(store.page(EVERYTHING, 9)) == 2
+
+
 def test_counts_who_waits_and_who_is_ahead(store: JobStore) -> None:
     jobs = store.add([make_job("a"), make_job("b"), make_job("c", priority=1)])
     assert [store.ahead_of(job) for job in jobs] == [1, 2, 0]
