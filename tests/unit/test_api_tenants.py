@@ -88,11 +88,11 @@ class World:
                 client.headers.update(bearing(token))
             yield client
 
-    async def submit(self, token: str, **headers: str) -> str:
+    async def submit(self, token: str, content: bytes = b"video", **headers: str) -> str:
         """A job of whoever has the token, and its id."""
         async with self.client(token) as client:
             query = {"callback_url": "https://receiver.example/"}
-            answer = await client.post("/v1/jobs", files=upload(), params=query, headers=headers)
+            answer = await client.post("/v1/jobs", files=upload(content), params=query, headers=headers)
         assert answer.status_code == 202, answer.text
         job_id: str = answer.json()["jobs"][0]["id"]
         return job_id
@@ -288,7 +288,7 @@ async def test_a_stream_of_events_is_of_the_tenants_job() -> None:
 
 async def test_what_callers_do_is_written_down_with_who_they_are() -> None:
     world = World()
-    done, waits = await world.analysed(world.acme), await world.submit(world.acme)
+    done, waits = await world.analysed(world.acme), await world.submit(world.acme, b"another")
     async with world.client(world.acme) as client:
         answers = [
             await client.delete(f"/v1/jobs/{waits}"),
