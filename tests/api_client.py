@@ -8,9 +8,12 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from tests.access_fakes import FakeAuditLog
 from tests.fakes import FakeBackend, FakeJobStore, FakeNotifier, FakeQueue, FakeStorage, make_manifest, make_report
 from tests.feedback_fakes import FakeFeedbackStore, FakeTallyStore, known_manifest
 
+from dfd.access.authenticator import Authenticator
+from dfd.access.trail import AuditTrail
 from dfd.api.app import create_app
 from dfd.api.services import ServicePolicy, Services
 from dfd.jobs.callbacks import CallbackDesk
@@ -22,6 +25,7 @@ from dfd.manifest import ModelManifest
 from dfd.monitoring.monitor import ModelMonitor
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import ModelBackend
+from dfd.ports.access import KeyStore, TokenVerifier
 from dfd.report import Report
 from dfd.rollout.live import LiveModel, LoadedModel, VideoAnalyzer
 
@@ -81,9 +85,19 @@ def make_services(
     feedback: FeedbackDesk | None = None,
     monitor: ModelMonitor | None = None,
     crew: Crew | None = None,
+    bearer_token: str | None = None,
+    keys: KeyStore | None = None,
+    tokens: TokenVerifier | None = None,
+    trail: AuditTrail | None = None,
     **policy: Any,
 ) -> Services:
-    """Services around an analyzer, with the given policy; jobs wait in memory, and nobody works on them."""
+    """Services around an analyzer, with the given policy; jobs wait in memory, and nobody works on them.
+
+    They ask for a credential where there is a token, keys or tokens to know one by.
+    """
+    authenticator = None
+    if bearer_token is not None or keys is not None or tokens is not None:
+        authenticator = Authenticator(lambda: 100.0, bearer=bearer_token, keys=keys, tokens=tokens)
     model = make_report().model
     store = FakeJobStore()
     in_memory = JobDesk(store, FakeStorage(), FakeQueue(), lambda _sha256: model, "1", JobPolicy(), lambda: 100.0)
@@ -93,22 +107,14 @@ def make_services(
         policy=ServicePolicy(**policy),
         tf_serving=tf_serving,
         jobs=jobs or in_memory,
-        callbacks=callbacks
-        or CallbackDesk(
-            store.deliveries(), lambda job_id: store.get(job_id) is not None, FakeNotifier(), lambda: 100.0
-        ),
-        feedback=feedback
-        or FeedbackDesk(
-            FakeFeedbackStore(store),
-            (jobs or in_memory).report,
-            lambda job_id: store.get(job_id) is not None,
-            lambda: 100.0,
-            keep_sha256=True,
-        ),
+        callbacks=callbacks or CallbackDesk(store.deliveries(), jobs or in_memory, FakeNotifier(), lambda: 100.0),
+        feedback=feedback or FeedbackDesk(FakeFeedbackStore(store), jobs or in_memory, lambda: 100.0, keep_sha256=True),
         monitor=monitor
         or ModelMonitor(
             known_manifest(manifest or make_manifest()), FakeFeedbackStore(store), FakeTallyStore(), lambda: 100.0
         ),
+        trail=trail or AuditTrail(FakeAuditLog(), lambda: 100.0),
+        authenticator=authenticator,
         crew=crew,
     )
 

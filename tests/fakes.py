@@ -360,7 +360,7 @@ class FakeJobStore(JobStore):
     def add(self, jobs: Sequence[Job], reports: Mapping[str, str] | None = None) -> list[Job]:
         with self._table() as table:
             if jobs and jobs[0].submission is not None:
-                known = self.of_submission(jobs[0].submission.key)
+                known = self.of_submission(jobs[0].tenant, jobs[0].submission.key)
                 if known:
                     return known
             added = [replace(job, sequence=next(self._sequence)) for job in jobs]
@@ -382,10 +382,12 @@ class FakeJobStore(JobStore):
         with self._table() as table:
             return table.get(job_id)
 
-    def of_submission(self, key: str) -> list[Job]:
+    def of_submission(self, tenant: str, key: str) -> list[Job]:
         with self._table() as table:
             found = [
-                (job.submission.position, job) for job in table.values() if job.submission and job.submission.key == key
+                (job.submission.position, job)
+                for job in table.values()
+                if job.tenant == tenant and job.submission and job.submission.key == key
             ]
             return [job for _, job in sorted(found, key=lambda pair: pair[0])]
 
@@ -396,6 +398,7 @@ class FakeJobStore(JobStore):
                 for job in table.values()
                 if (wanted.states is None or job.state in wanted.states)
                 and (wanted.external_id is None or job.external_id == wanted.external_id)
+                and wanted.tenant in (None, job.tenant)
                 and (before is None or job.sequence < before)
             ]
             return sorted(found, key=lambda job: -job.sequence)[:limit]
@@ -444,9 +447,9 @@ class FakeJobStore(JobStore):
         with self._table():
             return self._reports.get(job_id)
 
-    def answered(self, result_key: str) -> Job | None:
+    def answered(self, tenant: str, result_key: str) -> Job | None:
         with self._table() as table:
-            found = [job for job in table.values() if job.result_key == result_key]
+            found = [job for job in table.values() if job.tenant == tenant and job.result_key == result_key]
             return max(found, key=lambda job: job.sequence, default=None)
 
     def to_sweep(self, now_s: float, limit: int) -> list[Job]:

@@ -81,13 +81,13 @@ class FakeFeedbackStore(FeedbackStore):
         ]
         return sorted(found, key=lambda one: -one.number)[:limit]
 
-    def reviews(self, limit: int, after: ReviewPlace | None = None) -> list[Review]:
+    def reviews(self, limit: int, after: ReviewPlace | None = None, tenant: str | None = None) -> list[Review]:
         with self.jobs._table() as table:
             given = {job_id: rows[-1].label for job_id, rows in self.jobs._feedback.items() if rows}
             every = [
                 Review(job, given.get(job.job_id))
                 for job in table.values()
-                if job.state is JobState.SUCCEEDED and job.answered_from is None
+                if job.state is JobState.SUCCEEDED and job.answered_from is None and tenant in (None, job.tenant)
             ]
         found = [review for review in every if review.reasons and (after is None or review.place > after)]
         return sorted(found, key=lambda review: review.place)[:limit]

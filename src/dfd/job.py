@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from dfd.caller import DEFAULT_TENANT
+
 
 class JobState(StrEnum):
     """Where a job is."""
@@ -120,6 +122,7 @@ class Job:
         result_key: what the report answers: file, model, options (`dfd.jobs.options.result_key`).
         answered_from: the job whose report this one was given, None where it was analysed.
         traceparent: trace of the request it came with (`dfd.correlation.Trace`).
+        tenant: whose it is (`dfd.caller.Caller.tenant`); nobody else hears of it.
     """
 
     job_id: str
@@ -153,6 +156,7 @@ class Job:
     result_key: str | None = None
     answered_from: str | None = None
     traceparent: str | None = None
+    tenant: str = DEFAULT_TENANT
 
     @property
     def ended(self) -> bool:
@@ -292,6 +296,7 @@ class Job:
             external_id=self.external_id,
             callback_url=self.callback_url,
             expires_at_s=None if expiry_s is None else now_s + expiry_s,
+            tenant=self.tenant,
         )
 
     def overdue(self, now_s: float) -> bool:

@@ -37,7 +37,7 @@ def _broker_url(value: SecretStr) -> SecretStr:
     return value
 
 
-def _split_origins(value: object) -> object:
+def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
@@ -49,6 +49,21 @@ def _checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
         if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
             raise ValueError("an origin is scheme and host, for example https://example.org")
     return origins
+
+
+def _some_methods(methods: tuple[str, ...]) -> tuple[str, ...]:
+    if not methods:
+        raise ValueError("name at least one of bearer, keys and jwt")
+    return methods
+
+
+def _key_set_place(value: str) -> str:
+    parts = urlsplit(value)
+    if "://" not in value or (parts.scheme == "https" and parts.hostname):
+        return value
+    if parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1"):
+        return value
+    raise ValueError("it must be a file or an https address, for example https://id.example/.well-known/jwks.json")
 
 
 def _upper(value: object) -> object:
@@ -68,8 +83,16 @@ ServerUrl: TypeAlias = Annotated[str, AfterValidator(_server_url)]
 BrokerUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_broker_url)]
 """Address of Redis or RabbitMQ, which may hold a password."""
 
-Origins: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_split_origins), AfterValidator(_checked_origins)]
+Origins: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_checked_origins)]
 """Origins (RFC 6454) with commas between, or ``*`` alone."""
+
+AuthMethods: TypeAlias = Annotated[
+    tuple[Literal["bearer", "keys", "jwt"], ...], BeforeValidator(_split), AfterValidator(_some_methods)
+]
+"""Kinds of credentials, with commas between."""
+
+KeySetPlace: TypeAlias = Annotated[str, AfterValidator(_key_set_place)]
+"""Where a JSON Web Key Set lies: a file, or an address that nobody between can change."""
 
 LogLevel: TypeAlias = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
 """A level of `logging`, in whatever case."""

@@ -5,16 +5,17 @@ as unset. ``docs/settings.md`` lists them all.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from dfd.access_settings import AccessSettings
 from dfd.device import Device
 from dfd.errors import ConfigurationError
 from dfd.processors import available_cpus
-from dfd.setting_types import BrokerUrl, HttpUrl, LenientBool, LogLevel, Origins, ServerUrl, weakness_of
+from dfd.setting_types import BrokerUrl, HttpUrl, LenientBool, LogLevel, ServerUrl, weakness_of
 
 _PACKAGE = Path(__file__).resolve().parent
 _PACKAGED_MODELS = _PACKAGE / "models"  # in an installed wheel
@@ -24,6 +25,7 @@ _KEEP_TO_ITSELF = frozenset(
     {
         "broker_url",
         "database_url",
+        "jwt_jwks",
         "jwt_secret",
         "model_registry_url",
         "oip_url",
@@ -42,7 +44,7 @@ def default_models_dir() -> Path:
     return _PACKAGED_MODELS if _PACKAGED_MODELS.is_dir() else _CHECKOUT_MODELS
 
 
-class Settings(BaseSettings):
+class Settings(AccessSettings):
     """The settings; read them with `load_settings`, which words the errors."""
 
     model_config = SettingsConfigDict(
@@ -167,12 +169,6 @@ class Settings(BaseSettings):
         None, gt=0, description="A job that waits longer expires, in seconds; unset: it waits for ever"
     )
     max_queued_jobs: int = Field(10_000, ge=1, description="Most jobs that may wait")
-    requests_per_minute: int | None = Field(
-        None, ge=1, description="Analyses and job requests of one caller in a minute; unset: any number"
-    )
-    requests_per_day: int | None = Field(
-        None, ge=1, description="Analyses and job requests of one caller in a day (UTC); unset: any number"
-    )
     retention_days: float = Field(30.0, gt=0, description="Days that an ended job, its upload and its report are kept")
     feedback_retention_days: float = Field(
         730.0, gt=0, description="Days that labels and the numbers they are of are kept, once their job is gone"
@@ -208,26 +204,8 @@ class Settings(BaseSettings):
     public_url: HttpUrl | None = Field(
         None, description="Address that callers reach the service at, for links in webhooks; unset: links are paths"
     )
-    cors_origins: Annotated[Origins, NoDecode] = Field(
-        ("*",), description="Origins browsers may call from, with commas between; `*` is any"
-    )
-    require_auth: bool = Field(False, description="Ask for `Authorization: Bearer <JWT_SECRET>`")
-    jwt_secret: SecretStr | None = Field(
-        None, description="The bearer secret, at least 8 characters; sample values are refused while auth is required"
-    )
     log_level: LogLevel = Field("INFO", description="Least level that is logged")
     debug: LenientBool = Field(False, description="Show stack traces of internal errors on the command line")
-
-    @model_validator(mode="after")
-    def _refuse_weak_auth(self) -> Self:
-        if not self.require_auth:
-            return self
-        secret = self.bearer_token
-        if not secret:
-            raise ValueError("REQUIRE_AUTH is on, but JWT_SECRET is not set")
-        if weakness := weakness_of(secret):
-            raise ValueError(f"REQUIRE_AUTH is on, but JWT_SECRET {weakness}")
-        return self
 
     @model_validator(mode="after")
     def _refuse_weak_signatures(self) -> Self:
@@ -253,14 +231,6 @@ class Settings(BaseSettings):
         if self.presigned_downloads and not (self.storage_url or "").startswith("s3://"):
             raise ValueError("PRESIGNED_DOWNLOADS is on, but STORAGE_URL names no bucket: a folder has no addresses")
         return self
-
-    @property
-    def bearer_token(self) -> str | None:
-        """The secret that callers must present, without surrounding blanks, which no header can carry.
-
-        None when nothing is asked of them.
-        """
-        return self.jwt_secret.get_secret_value().strip() if self.require_auth and self.jwt_secret else None
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

@@ -186,8 +186,8 @@ def test_a_known_key_gives_the_jobs_that_came_with_it(store: JobStore) -> None:
     added = store.add(first)
     assert store.add([make_job(f"second-{n}", submission=Submission("key", "aa", n)) for n in range(3)]) == added
     assert store.add([make_job("third", submission=Submission("key", "bb", 0))]) == added
-    assert store.of_submission("key") == added
-    assert store.of_submission("other") == []
+    assert store.of_submission("default", "key") == added
+    assert store.of_submission("default", "other") == []
     assert len(store.page(EVERYTHING, 10)) == 3
 
 
@@ -232,6 +232,27 @@ def test_lists_can_be_narrowed(store: JobStore) -> None:
     assert store.page(JobFilter(frozenset()), 9) == []
 
 
+def test_tenants_are_kept_apart(store: JobStore) -> None:
+    """The same idempotency key, name and answer of two tenants are two."""
+    for tenant in ("acme", "umbrella"):
+        [job] = store.add([make_job(tenant, tenant=tenant, external_id="x", submission=Submission("key", "aa", 0))])
+        assert job.tenant == tenant
+        finish(store, tenant)
+    for tenant in ("acme", "umbrella"):
+        assert [job.job_id for job in store.of_submission(tenant, "key")] == [tenant]
+        answered = store.answered(tenant, "key")
+        assert answered is not None and answered.job_id == tenant
+        for wanted in (
+            JobFilter(tenant=tenant),
+            JobFilter(external_id="x", tenant=tenant),
+            JobFilter(frozenset({JobState.SUCCEEDED}), tenant=tenant),
+        ):
+            assert [job.job_id for job in store.page(wanted, 9)] == [tenant]
+    assert store.of_submission("default", "key") == store.page(JobFilter(tenant="default"), 9) == []
+    assert store.answered("default", "key") is None
+    assert len(store.page(EVERYTHING, 9)) == 2
+
+
 def test_counts_who_waits_and_who_is_ahead(store: JobStore) -> None:
     jobs = store.add([make_job("a"), make_job("b"), make_job("c", priority=1)])
     assert [store.ahead_of(job) for job in jobs] == [1, 2, 0]
@@ -250,13 +271,13 @@ def test_counts_jobs_that_have_not_ended(store: JobStore) -> None:
 
 
 def test_finds_the_latest_answer_to_a_question(store: JobStore) -> None:
-    assert store.answered("key") is None
+    assert store.answered("default", "key") is None
     for job_id in ("old", "new"):
         store.add([make_job(job_id)])
         finish(store, job_id)
-    latest = store.answered("key")
+    latest = store.answered("default", "key")
     assert latest is not None and latest.job_id == "new"
-    assert store.answered("other") is None
+    assert store.answered("default", "other") is None
 
 
 def test_finds_what_is_to_be_swept(store: JobStore) -> None:

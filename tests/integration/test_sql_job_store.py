@@ -20,7 +20,7 @@ from tests.job_machine import JobMachine
 
 from dfd.delivery import Answer, Delivery, Patience
 from dfd.errors import ConfigurationError, JobStoreUnavailable
-from dfd.job import Job, JobState
+from dfd.job import Job, JobState, Submission
 from dfd.job_store import database as database_module
 from dfd.job_store.database import Database
 from dfd.job_store.migrating import _config, migrate
@@ -83,7 +83,7 @@ def test_who_opens_a_new_file_waits_for_those_who_write_it(tmp_path: Path) -> No
     database.close()
 
 
-@pytest.mark.parametrize("revision", ["0002", "0003"])
+@pytest.mark.parametrize("revision", ["0002", "0003", "0006"])
 def test_tables_of_earlier_versions_are_brought_up_to_date_with_their_jobs(url: str, revision: str) -> None:
     store = SqlJobStore(url)
     with store._database.writing() as connection:
@@ -98,6 +98,40 @@ def test_tables_of_earlier_versions_are_brought_up_to_date_with_their_jobs(url: 
     assert store.feedback().add("job-1", lambda _known: make_feedback()) is not None
     assert store.change("job-1", lambda job: job.cancelled(120.0)) is not None
     assert len(store.deliveries().of_job("job-1")) == 1
+    store.close()
+
+
+def test_what_belongs_to_a_job_outlives_the_change_to_tenants_and_back(url: str) -> None:
+    """SQLite makes the table of jobs anew for it, and rows of other tables hang on those of the old one."""
+    store = SqlJobStore(url)
+    store.migrate()
+    store.add([make_job(callback_url="https://a.example/", submission=Submission("key", "aa", 0))])
+    assert store.claim(lambda job: job.claimed("worker", 110.0, 30.0), 110.0) is not None
+    store.change("job-1", lambda job: job.succeeded(1, 120.0, "fake", 0.9, "result"), report="{}")
+    assert store.feedback().add("job-1", lambda _known: make_feedback()) is not None
+    with store._database.rebuilding() as connection:
+        command.downgrade(_config(connection), "0006")
+    with store._database.reading() as connection:
+        for table in ("job_reports", "job_deliveries", "job_feedback"):
+            assert connection.execute(text(f"SELECT job_id FROM {table}")).scalar_one() == "job-1"
+    store.migrate()
+    known = store.get("job-1")
+    assert known is not None and known.tenant == "default"
+    assert store.report("job-1") == "{}"
+    assert store.of_submission("default", "key") == [known] and store.answered("default", "result") == known
+    assert len(store.deliveries().of_job("job-1")) == len(store.feedback().of_job("job-1")) == 1
+    store.close()
+
+
+def test_a_change_of_tables_that_would_lose_a_job_is_undone(tmp_path: Path) -> None:
+    store = SqlJobStore(f"sqlite:///{tmp_path / 'jobs.sqlite3'}")
+    store.migrate()
+    store.add([make_job(state=JobState.SUCCEEDED, finished_at_s=100.0)], {"job-1": "{}"})
+    with pytest.raises(RuntimeError, match="1 rows"), store._database.rebuilding() as connection:
+        connection.execute(text("DELETE FROM jobs"))
+    assert store.get("job-1") is not None
+    with store._database.reading() as connection:
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
     store.close()
 
 
@@ -189,7 +223,7 @@ def test_no_query_of_a_job_on_its_way_reads_the_whole_table(tmp_path: Path) -> N
     store.to_sweep(110.0, 10)
     store.change("job-1", lambda found: found.succeeded(1, 120.0, "fake", 0.9, "key"), report="{}")
     store.report("job-1")
-    store.answered("key")
+    store.answered("default", "key")
     deliveries, patience = store.deliveries(), Patience()
     assert deliveries.claim(lambda found: found.claimed(120.0, 30.0, patience), 120.0) is not None
     deliveries.change("job-1", 1, lambda found: found.answered(1, Answer(204), 121.0, patience, 0.5))
@@ -217,13 +251,23 @@ def test_a_list_by_states_takes_the_newest_off_an_index(tmp_path: Path) -> None:
             steps = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
             plans.append([row[3] for row in steps])
 
-    store.page(JobFilter(frozenset({JobState.SUCCEEDED, JobState.FAILED})), 50)
+    ended = frozenset({JobState.SUCCEEDED, JobState.FAILED})
+    store.page(JobFilter(ended), 50)
+    store.page(JobFilter(ended, tenant="acme"), 50)
+    store.page(JobFilter(tenant="acme"), 50)
+    store.page(JobFilter(external_id="x", tenant="acme"), 50)
     connection.close()
     store.close()
-    [plan] = plans
-    searches = [step for step in plan if "ix_jobs_state (state=?)" in step]
-    assert len(searches) == 2, plan
-    assert not [step for step in plan if step.startswith("SCAN job")], plan
+    searched = (
+        "ix_jobs_state (state=?)",
+        "ix_jobs_tenant_state (tenant=? AND state=?)",
+        "ix_jobs_tenant (tenant=?)",
+        "ix_jobs_tenant_external_id (tenant=? AND external_id=?)",
+    )
+    for plan, index, times in zip(plans, searched, (2, 2, 1, 1), strict=True):
+        assert len([step for step in plan if index in step]) == times, plan
+        assert not [step for step in plan if step.startswith("SCAN job")], plan
+    assert not [step for plan in plans[2:] for step in plan if "TEMP B-TREE" in step], plans
 
 
 class _OnSqlite(JobMachine):

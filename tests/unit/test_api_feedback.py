@@ -39,13 +39,7 @@ class Api:
         self.house = House()
         self.feedback = FakeFeedbackStore(self.house.store)
         self.tallies = FakeTallyStore()
-        self.desk = FeedbackDesk(
-            self.feedback,
-            self.house.desk.report,
-            lambda job_id: self.house.store.get(job_id) is not None,
-            self.house.clock,
-            keep_sha256=keep_sha256,
-        )
+        self.desk = FeedbackDesk(self.feedback, self.house.desk, self.house.clock, keep_sha256=keep_sha256)
         monitor = ModelMonitor(known_manifest(MANIFEST), self.feedback, self.tallies, self.house.clock)
         self.services: Services = make_services(
             self.house.analyzer, jobs=self.house.desk, feedback=self.desk, monitor=monitor, bearer_token=token

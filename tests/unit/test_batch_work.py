@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from tests.access_fakes import FakeAuditLog, FakeKeyStore
 from tests.fakes import (
     FakeBackend,
     FakeDetector,
@@ -68,6 +69,8 @@ class Table:
             feedback=FakeFeedbackStore(self.store),
             tallies=FakeTallyStore(),
             rollouts=FakeRolloutStore(),
+            keys=FakeKeyStore(),
+            audit=FakeAuditLog(),
             storage=self.storage,
             queue=EmbeddedQueue(),
             policy=self.policy,

@@ -154,10 +154,10 @@ def test_services_follow_the_settings(caplog: pytest.LogCaptureFixture) -> None:
     assert services.policy.max_upload_bytes == 3 * 1024 * 1024
     assert services.policy.max_concurrency == 5
     assert services.policy.cors_origins == ("https://a.example",)
-    assert services.policy.bearer_token == secret
+    assert services.authenticator is not None and services.authenticator.owner(secret) is not None
     assert services.tf_serving() == {"ready": True}
     assert services.options == analysis_options(settings)
-    logging.getLogger("test").warning("%r", services.policy)
+    logging.getLogger("test").warning("%r %r", services.policy, services.authenticator)
     assert secret not in caplog.text
 
 
@@ -191,7 +191,7 @@ def test_services_without_auth_ask_for_no_token() -> None:
     model = (FakeBackend(), make_manifest())
     settings = load_settings(jwt_secret="correct-horse", tf_serving_url="http://127.0.0.1:9")
     services = build_services(settings, opener=FakeVideoOpener(), detector=FakeDetector(), model=model)
-    assert services.policy.bearer_token is None
+    assert services.authenticator is None
     assert services.tf_serving() is None  # nothing listens there
 
 

@@ -83,9 +83,7 @@ class House:
 
     @property
     def callbacks(self) -> CallbackDesk:
-        return CallbackDesk(
-            self.store.deliveries(), lambda job_id: self.store.get(job_id) is not None, self.notifier, self.clock
-        )
+        return CallbackDesk(self.store.deliveries(), self.desk, self.notifier, self.clock)
 
     @property
     def deliverer(self) -> Deliverer:
@@ -197,11 +195,11 @@ def test_who_loses_a_race_for_a_key_leaves_no_file(house: House, file: ReceivedF
     class Late(FakeJobStore):
         is_blind = False
 
-        def of_submission(self, key: str) -> list[Job]:
+        def of_submission(self, tenant: str, key: str) -> list[Job]:
             if self.is_blind:
                 self.is_blind = False
                 return []
-            return super().of_submission(key)
+            return super().of_submission(tenant, key)
 
     keyed = replace(REQUEST, key="k")
     house.store = late = Late()

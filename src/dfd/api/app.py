@@ -1,12 +1,12 @@
 """Putting the HTTP interface together."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from anyio import to_thread
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from pydantic.json_schema import models_json_schema
 
@@ -14,14 +14,16 @@ import dfd
 from dfd.api import problems
 from dfd.api.admission import AnalysisDesk
 from dfd.api.artifact_routes import Downloads, artifacts
-from dfd.api.auth import BearerAuth
+from dfd.api.auth import FrontDoor, Guard, everyone, from_header
 from dfd.api.delivery_routes import deliveries, events
+from dfd.api.docs_pages import pages
 from dfd.api.drift_routes import drift
 from dfd.api.explanation_routes import explanations
 from dfd.api.explanations import ExplanationDesk
 from dfd.api.feedback_routes import feedback
+from dfd.api.front import FrontHouse
 from dfd.api.health import ModelProbe
-from dfd.api.job_routes import JobFrontDesk, jobs
+from dfd.api.job_routes import jobs
 from dfd.api.key_routes import keys
 from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErrors
 from dfd.api.model_routes import models
@@ -65,29 +67,39 @@ def create_app(services: Services) -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=_at_work,
         redirect_slashes=False,
+        docs_url=None,  # `pages` shows them
+        redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
     app.state.desk = AnalysisDesk(services)
     app.state.probe = ModelProbe(services)
-    app.state.jobs = JobFrontDesk(services)
+    app.state.jobs = FrontHouse(services)
     app.state.downloads = Downloads(services)
     app.state.explanations = ExplanationDesk(services)
     problems.install(app)
     _add_middleware(app, services)
-    token = services.policy.bearer_token
-    for router in (predictions, jobs, artifacts, deliveries, feedback, explanations, models, drift):
-        if token is None:
-            app.include_router(router)
-        else:
-            guard = [Depends(BearerAuth(token))]
-            app.include_router(router, dependencies=guard, responses=problems.documented("unauthorized"))
+    _include_guarded(app, services, (predictions, jobs, artifacts, deliveries, feedback, explanations, models, drift))
     app.include_router(probes)
     app.include_router(keys)
+    app.include_router(pages)
     if services.metrics is not None:
         app.include_router(scrapes)
     app.webhooks.include_router(events)
     return app
+
+
+def _include_guarded(app: FastAPI, services: Services, routers: Sequence[APIRouter]) -> None:
+    """Add routes that find out who asks; what each needs is in `dfd.api.scopes`."""
+    app.state.credential_sources = [from_header]
+    if services.authenticator is None:
+        for router in routers:
+            app.include_router(router, dependencies=[Depends(everyone)])
+        return
+    app.state.door = FrontDoor(services.authenticator, services.trail)
+    refusals = problems.documented("unauthorized", "forbidden", "identity_unavailable", "job_store_unavailable")
+    for router in routers:
+        app.include_router(router, dependencies=[Depends(Guard(app.state.door))], responses=refusals)
 
 
 def _add_middleware(app: FastAPI, services: Services) -> None:

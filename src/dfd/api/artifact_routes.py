@@ -15,8 +15,8 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.types import Message, Send
 
-from dfd.api.artifacts import UPLOAD, Artifact, Shelf
-from dfd.api.job_routes import FrontDesk, JobId
+from dfd.api.artifacts import UPLOAD, Artifact
+from dfd.api.front import FrontDesk, JobId
 from dfd.api.job_schemas import ArtifactEntry, ArtifactList
 from dfd.api.problems import documented
 from dfd.api.ranges import wanted_part
@@ -31,7 +31,7 @@ _THREADS: Final = 8
 TAKING_LIMIT_S: Final = 60.0
 """A caller who takes nothing for so long holds no place any more."""
 
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 """Content-Security-Policy: what a stranger has uploaded does nothing, even if a browser shows it."""
 
 _BINARY: Final = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
@@ -66,7 +66,6 @@ class Downloads:
 
     def __init__(self, services: Services) -> None:
         """Count those of an application that was made of `services`."""
-        self.shelf = Shelf(services.jobs)
         self.threads = CapacityLimiter(_THREADS)
         self._policy = services.policy
         self._under_way = 0
@@ -123,11 +122,9 @@ artifacts = APIRouter(prefix="/v1/jobs/{job_id}/artifacts", tags=["jobs"], depen
         "job_not_found", "invalid_parameter", "internal", "job_store_unavailable", "storage_unavailable"
     ),
 )
-async def list_artifacts(
-    front: FrontDesk, downloads: Annotated[Downloads, Depends(downloads_of)], job_id: JobId
-) -> ArtifactList:
+async def list_artifacts(front: FrontDesk, job_id: JobId) -> ArtifactList:
     """Say which files a job has now: its upload while that is kept, and its report once there is one."""
-    found = await front.ask(lambda: downloads.shelf.all_of(job_id))
+    found = await front.ask(lambda: front.shelf.all_of(job_id))
     return ArtifactList(
         artifacts=[
             ArtifactEntry(
@@ -169,10 +166,10 @@ async def get_artifact(
     """Send a file, or one range of its bytes, to be saved under a name of ours."""
     valid_s = downloads.link_valid_s
     if name == UPLOAD and valid_s is not None:
-        address = await front.ask(lambda: downloads.shelf.link(job_id, valid_s))
+        address = await front.ask(lambda: front.shelf.link(job_id, valid_s))
         if address is not None:
             return RedirectResponse(address, 307, headers={"Cache-Control": "no-store"})
-    found = await front.ask(lambda: downloads.shelf.one(job_id, name))
+    found = await front.ask(lambda: front.shelf.one(job_id, name))
     part = wanted_part(range_header if if_range in (None, found.tag) else None, found.size_bytes)
     downloads.check_room()
     start, end = part or (0, found.size_bytes)

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path
 
 from dfd.api.delivery_schemas import Deliveries, DeliveryDetail, JobEnded, told_of
-from dfd.api.job_routes import FrontDesk, JobId
+from dfd.api.front import FrontDesk, JobId
 from dfd.api.problems import documented
-from dfd.api.routes import never_stored, services_of
-from dfd.api.services import Services
+from dfd.api.routes import never_stored
+from dfd.audit import Action
 from dfd.jobs.callbacks import MOST_DELIVERIES
 
 deliveries = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(never_stored)])
@@ -23,11 +23,9 @@ DeliveryId = Annotated[int, Path(description="The delivery's id.", ge=1, le=MOST
     summary="What was sent for a job",
     responses=documented("job_not_found", "invalid_parameter", "internal", "job_store_unavailable"),
 )
-async def list_deliveries(
-    front: FrontDesk, services: Annotated[Services, Depends(services_of)], job_id: JobId
-) -> Deliveries:
+async def list_deliveries(front: FrontDesk, job_id: JobId) -> Deliveries:
     """The deliveries of the job's event, the first first, each with a log of its attempts."""
-    found = await front.ask(lambda: services.callbacks.of_job(job_id))
+    found = await front.ask(lambda: front.callbacks.of_job(job_id))
     return Deliveries(deliveries=[told_of(delivery) for delivery in found])
 
 
@@ -45,14 +43,15 @@ async def list_deliveries(
         "job_store_unavailable",
     ),
 )
-async def replay_delivery(
-    front: FrontDesk,
-    services: Annotated[Services, Depends(services_of)],
-    job_id: JobId,
-    delivery_id: DeliveryId,
-) -> DeliveryDetail:
+async def replay_delivery(front: FrontDesk, job_id: JobId, delivery_id: DeliveryId) -> DeliveryDetail:
     """Send the same event again, as another delivery; its `id` stays what it was."""
-    return told_of(await front.ask(lambda: services.callbacks.replay(job_id, delivery_id)))
+
+    def replay() -> DeliveryDetail:
+        made = front.callbacks.replay(job_id, delivery_id)
+        front.note(Action.DELIVERY_REPLAYED, job_id, delivery=str(delivery_id))
+        return told_of(made)
+
+    return await front.ask(replay)
 
 
 @events.post(

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 
 from dfd.api.drift_schemas import CalibrationOnFeedback, Drift
-from dfd.api.job_routes import FrontDesk
+from dfd.api.front import FrontDesk
 from dfd.api.problems import documented
 from dfd.api.routes import never_stored, services_of
 from dfd.api.services import Services

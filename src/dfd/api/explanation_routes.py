@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
 
 from dfd.api.explanations import ExplanationDesk, FaceWish
-from dfd.api.job_routes import JobId
+from dfd.api.front import FrontDesk, JobId
 from dfd.api.problems import documented
 from dfd.api.routes import never_stored
 from dfd.api.schemas import Answer
@@ -84,6 +84,7 @@ explanations = APIRouter(prefix="/v1/jobs/{job_id}", tags=["explanations"], depe
     "/heatmaps", summary="Where on a face the evidence lies", response_class=Response, responses=_picture("image/png")
 )
 async def get_heat_map(
+    front: FrontDesk,
     desk: Desk,
     job_id: JobId,
     track: Annotated[int | None, Query(ge=0, description="The face track; without it, any.")] = None,
@@ -98,19 +99,19 @@ async def get_heat_map(
     The upload must still be kept, and the model that made the report must be the one that answers. A model whose maps
     were not measured to be faithful is not explained (`explanation_unavailable`).
     """
-    picture = await desk.heat_map(job_id, FaceWish(track, time_s), form, side)
+    picture = await desk.heat_map(front.desk, job_id, FaceWish(track, time_s), form, side)
     return Response(picture, media_type="image/png", headers=_SAFE)
 
 
 @explanations.get("/regions", summary="Which parts of a face the evidence lies in", responses=documented(*_ERRORS))
 async def get_regions(
-    desk: Desk, job_id: JobId, track: Annotated[int, Query(ge=0, description="The face track.")]
+    front: FrontDesk, desk: Desk, job_id: JobId, track: Annotated[int, Query(ge=0, description="The face track.")]
 ) -> TrackRegions:
     """Tell what eyes, mouth, nose, border, skin and background of a face add to the answer, over its track.
 
     A report of an analysis that was asked to explain has this already, in `tracks[].regions`.
     """
-    found = await desk.regions(job_id, track)
+    found = await desk.regions(front.desk, job_id, track)
     return TrackRegions(track_id=track, regions=[RegionAnswer.model_validate(one) for one in found])
 
 
@@ -118,6 +119,7 @@ async def get_regions(
     "/faces/{track}.jpg", summary="A picture of a face", response_class=Response, responses=_picture("image/jpeg")
 )
 async def get_face(
+    front: FrontDesk,
     desk: Desk,
     job_id: JobId,
     track: Annotated[int, Path(ge=0, description="The face track.")],
@@ -125,5 +127,5 @@ async def get_face(
     side: Side = 160,
 ) -> Response:
     """Cut a face out of the upload, while that is kept."""
-    picture = await desk.face(job_id, FaceWish(track, time_s), side)
+    picture = await desk.face(front.desk, job_id, FaceWish(track, time_s), side)
     return Response(picture, media_type="image/jpeg", headers=_SAFE)

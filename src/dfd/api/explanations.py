@@ -14,6 +14,7 @@ from dfd.errors import ExplanationUnavailable, InputError, Overloaded
 from dfd.explanation.faces import FacePlace
 from dfd.explanation.videos import ExplainedVideos, Form
 from dfd.job import Job
+from dfd.jobs.desk import JobDesk
 from dfd.report import RegionEvidence
 from dfd.reporting import regions_to_list
 
@@ -73,8 +74,15 @@ class ExplanationDesk:
         self._under_way = 0
         self._kept = KeptPictures()
 
-    async def heat_map(self, job_id: str, wish: FaceWish, form: Form, side_px: int) -> bytes:
+    async def heat_map(self, jobs: JobDesk, job_id: str, wish: FaceWish, form: Form, side_px: int) -> bytes:
         """A map as a PNG file.
+
+        Args:
+            jobs: knows the caller's jobs.
+            job_id: which of them.
+            wish: which face.
+            form: of the picture.
+            side_px: of the face in it.
 
         Raises:
             JobNotFound, ReportNotReady, FaceNotFound, ArtifactNotFound, ExplanationUnavailable: there is none.
@@ -84,26 +92,26 @@ class ExplanationDesk:
 
         def make(job: Job, report: dict[str, Any], videos: ExplainedVideos, place: FacePlace) -> bytes:
             videos.check_maps(report)
-            with self._services.jobs.uploads.local_file(job) as path:
+            with jobs.uploads.local_file(job) as path:
                 return videos.heat_map_png(path, report, place, form, side_px)
 
-        return await self._run(lambda: self._picture(job_id, wish, (form, side_px), make))
+        return await self._run(lambda: self._picture(jobs, job_id, wish, (form, side_px), make))
 
-    async def face(self, job_id: str, wish: FaceWish, side_px: int) -> bytes:
+    async def face(self, jobs: JobDesk, job_id: str, wish: FaceWish, side_px: int) -> bytes:
         """A face as a JPEG file; raises as `heat_map`, but needs no explanation."""
 
         def make(job: Job, _report: dict[str, Any], videos: ExplainedVideos, place: FacePlace) -> bytes:
-            with self._services.jobs.uploads.local_file(job) as path:
+            with jobs.uploads.local_file(job) as path:
                 return videos.face_jpeg(path, place, side_px)
 
-        return await self._run(lambda: self._picture(job_id, wish, ("face", side_px), make))
+        return await self._run(lambda: self._picture(jobs, job_id, wish, ("face", side_px), make))
 
-    async def regions(self, job_id: str, track_id: int) -> list[dict[str, Any]]:
+    async def regions(self, jobs: JobDesk, job_id: str, track_id: int) -> list[dict[str, Any]]:
         """Evidence by region of one track, from the report where it has it; raises as `heat_map`."""
-        return await self._run(lambda: self._regions(job_id, track_id))
+        return await self._run(lambda: self._regions(jobs, job_id, track_id))
 
-    def _regions(self, job_id: str, track_id: int) -> list[dict[str, Any]]:
-        job, report, videos = self._asked(job_id)
+    def _regions(self, jobs: JobDesk, job_id: str, track_id: int) -> list[dict[str, Any]]:
+        job, report, videos = self._asked(jobs, job_id)
         for track in report["tracks"]:
             if track["track_id"] == track_id and track.get("regions") is not None:
                 told: list[dict[str, Any]] = track["regions"]
@@ -111,7 +119,7 @@ class ExplanationDesk:
         key = (job_id, "regions", track_id, report["model"]["weights_sha256"])
         kept = self._kept.get(key)
         if kept is None:
-            with self._services.jobs.uploads.local_file(job) as path:
+            with jobs.uploads.local_file(job) as path:
                 found: tuple[RegionEvidence, ...] = videos.track_regions(path, report, track_id)
             kept = json.dumps(regions_to_list(found)).encode()
             self._kept.put(key, kept)
@@ -120,12 +128,13 @@ class ExplanationDesk:
 
     def _picture(
         self,
+        jobs: JobDesk,
         job_id: str,
         wish: FaceWish,
         kind: Hashable,
         make: Callable[[Job, dict[str, Any], ExplainedVideos, FacePlace], bytes],
     ) -> bytes:
-        job, report, videos = self._asked(job_id)
+        job, report, videos = self._asked(jobs, job_id)
         place = videos.place(report, wish.track_id, wish.time_s)
         key = (job_id, kind, place.track_id, place.pts_s, self._services.model.current.manifest.weights_sha256)
         kept = self._kept.get(key)
@@ -134,10 +143,10 @@ class ExplanationDesk:
             self._kept.put(key, kept)
         return kept
 
-    def _asked(self, job_id: str) -> tuple[Job, dict[str, Any], ExplainedVideos]:
-        desk, videos = self._services.jobs, self._services.model.current.videos
-        job = desk.get(job_id)
-        report: dict[str, Any] = json.loads(desk.report(job_id))
+    def _asked(self, jobs: JobDesk, job_id: str) -> tuple[Job, dict[str, Any], ExplainedVideos]:
+        videos = self._services.model.current.videos
+        job = jobs.get(job_id)
+        report: dict[str, Any] = json.loads(jobs.report(job_id))
         if videos is None:
             raise ExplanationUnavailable("this service explains nothing")
         return job, report, videos

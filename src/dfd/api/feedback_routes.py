@@ -5,16 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from dfd.api.feedback_schemas import FeedbackDetail, FeedbackHistory, FeedbackRequest, ReviewEntry, ReviewPage
-from dfd.api.job_routes import FrontDesk, JobId
+from dfd.api.front import FrontDesk, JobId
 from dfd.api.problems import documented
-from dfd.api.routes import never_stored, services_of
-from dfd.api.services import Services
+from dfd.api.routes import never_stored
+from dfd.audit import Action
+from dfd.feedback import Feedback
 from dfd.jobs.desk import MOST_LISTED
 from dfd.jobs.feedback import cursor_of, feedback_to_dict, history_to_dict, place_of, review_to_dict
 
 feedback = APIRouter(prefix="/v1", tags=["feedback"], dependencies=[Depends(never_stored)])
-
-_Services = Annotated[Services, Depends(services_of)]
 
 
 @feedback.post(
@@ -30,10 +29,15 @@ _Services = Annotated[Services, Depends(services_of)]
         "job_store_unavailable",
     ),
 )
-async def give_feedback(front: FrontDesk, services: _Services, job_id: JobId, said: FeedbackRequest) -> FeedbackDetail:
+async def give_feedback(front: FrontDesk, job_id: JobId, said: FeedbackRequest) -> FeedbackDetail:
     """Keep a label for the video of a job that has a report. The latest counts; those before stay as its history."""
-    given = await front.ask(lambda: services.feedback.give(job_id, said.label, said.note, said.reviewer))
-    return FeedbackDetail.model_validate(feedback_to_dict(given))
+
+    def give() -> Feedback:
+        given = front.feedback.give(job_id, said.label, said.note, said.reviewer)
+        front.note(Action.FEEDBACK_GIVEN, job_id, label=given.label.value)
+        return given
+
+    return FeedbackDetail.model_validate(feedback_to_dict(await front.ask(give)))
 
 
 @feedback.get(
@@ -41,9 +45,9 @@ async def give_feedback(front: FrontDesk, services: _Services, job_id: JobId, sa
     summary="What was said of a video",
     responses=documented("job_not_found", "invalid_parameter", "internal", "job_store_unavailable"),
 )
-async def list_feedback(front: FrontDesk, services: _Services, job_id: JobId) -> FeedbackHistory:
+async def list_feedback(front: FrontDesk, job_id: JobId) -> FeedbackHistory:
     """All feedback on a job, the first first."""
-    found = await front.ask(lambda: services.feedback.of_job(job_id))
+    found = await front.ask(lambda: front.feedback.of_job(job_id))
     return FeedbackHistory.model_validate(history_to_dict(found))
 
 
@@ -54,13 +58,12 @@ async def list_feedback(front: FrontDesk, services: _Services, job_id: JobId) ->
 )
 async def list_reviews(
     front: FrontDesk,
-    services: _Services,
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Jobs of one page.")] = 50,
     cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None,
 ) -> ReviewPage:
     """Jobs whose label contradicts the verdict, then unlabelled ones in doubt, those nearest to the threshold first."""
     after = None if cursor is None else place_of(cursor)
-    found, following = await front.ask(lambda: services.feedback.reviews(limit, after))
+    found, following = await front.ask(lambda: front.feedback.reviews(limit, after))
     return ReviewPage(
         reviews=[ReviewEntry.model_validate(review_to_dict(review)) for review in found],
         next_cursor=None if following is None else cursor_of(following),

@@ -1,37 +1,28 @@
-"""The routes of jobs: handing in files, telling of them, listening, cancelling.
-
-The desk waits for a database and a storage, so each call runs in a thread, of a number of its own: neither `/predict`
-nor the probes wait behind a database that is away.
-"""
+"""The routes of jobs: handing in files, telling of them, listening, cancelling."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
-from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from dfd.api.events import Streams, events_of
+from dfd.api.events import events_of
 from dfd.api.forms import described
-from dfd.api.job_schemas import AcceptedJobs, JobDetail, JobPage, detail_of, summary_of
+from dfd.api.front import FrontDesk, JobId
+from dfd.api.job_schemas import AcceptedJobs, JobDetail, JobPage, summary_of
 from dfd.api.limits import within_limits
 from dfd.api.problems import documented
 from dfd.api.report_page import POLICY, report_page
 from dfd.api.routes import MAX_FPS, chosen, never_stored, services_of
 from dfd.api.services import Services
 from dfd.api.uploads import received_files
+from dfd.audit import Action
 from dfd.correlation import TRACE
-from dfd.errors import InvalidParameter, Overloaded
-from dfd.job import ENDED, Job, JobState
-from dfd.jobs.desk import HIGHEST_PRIORITY, LOWEST_PRIORITY, MOST_LISTED, JobDesk, JobRequest, ReceivedFile
+from dfd.errors import InvalidParameter
+from dfd.job import ENDED, JobState
+from dfd.jobs.desk import HIGHEST_PRIORITY, LOWEST_PRIORITY, MOST_LISTED, JobRequest, ReceivedFile
 from dfd.ports import JobFilter
-
-_THREADS: Final = 16
-
-Answer = TypeVar("Answer")
 
 _FORM: Final = described(
     {
@@ -46,51 +37,6 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
     204: {"description": "The caller knows the end already: nothing more will come."},
 }
 
-
-class JobFrontDesk:
-    """The application's way to the desk of jobs."""
-
-    def __init__(self, services: Services) -> None:
-        """Work with `services`."""
-        self.desk: JobDesk = services.jobs
-        self.streams = Streams(services.policy.max_streams)
-        self._policy = services.policy
-        self._threads = CapacityLimiter(_THREADS)
-        self._receiving = 0
-
-    async def ask(self, question: Callable[[], Answer]) -> Answer:
-        """Run what may wait for a database in a thread."""
-        return await to_thread.run_sync(question, limiter=self._threads)
-
-    @contextmanager
-    def receiving(self) -> Iterator[None]:
-        """Hold a place while an upload comes.
-
-        Raises:
-            Overloaded: too many come already.
-        """
-        if self._receiving >= self._policy.max_receiving:
-            raise Overloaded("too many uploads are coming in, try again later", self._policy.retry_after_s)
-        self._receiving += 1
-        try:
-            yield
-        finally:
-            self._receiving -= 1
-
-    def detail(self, job: Job) -> JobDetail:
-        """All there is to say of a job; waits for the database."""
-        report = self.desk.report(job.job_id) if job.state is JobState.SUCCEEDED else None
-        return detail_of(job, self.desk.queue_position(job), report)
-
-
-def front_of(request: Request) -> JobFrontDesk:
-    """The application's way to the desk of jobs."""
-    front: JobFrontDesk = request.app.state.jobs
-    return front
-
-
-FrontDesk = Annotated[JobFrontDesk, Depends(front_of)]
-JobId = Annotated[str, Path(description="The job's id.", max_length=64)]
 
 jobs = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(never_stored)])
 
@@ -170,8 +116,8 @@ async def submit_jobs(
     )
     policy = services.policy
     if asked_for.callback_url is not None:
-        services.callbacks.check(asked_for.callback_url)
-    with front.receiving():
+        front.callbacks.check(asked_for.callback_url)
+    with front.house.receiving():
         if idempotency_key is None:  # a repeated request is answered even when the queue is full
             await front.ask(front.desk.check_room)
         async with received_files(request, policy.max_upload_bytes, policy.max_files, policy.upload_dir) as received:
@@ -232,7 +178,13 @@ async def get_job(front: FrontDesk, job_id: JobId) -> JobDetail:
 )
 async def cancel_job(front: FrontDesk, job_id: JobId) -> JobDetail:
     """End a job that waits at once, and a running one at its next frames (`cancel_requested` is then true)."""
-    return await front.ask(lambda: front.detail(front.desk.cancel(job_id)))
+
+    def cancel() -> JobDetail:
+        job = front.desk.cancel(job_id)
+        front.note(Action.JOB_CANCELLED, job_id)
+        return front.detail(job)
+
+    return await front.ask(cancel)
 
 
 @jobs.get(
@@ -279,14 +231,14 @@ async def listen_to_job(
     job = await front.ask(lambda: front.desk.get(job_id))
     if job.state in ENDED and job.revision <= known:
         return Response(status_code=204, headers={"Cache-Control": "no-store"})
-    front.streams.check_room()
+    front.house.streams.check_room()
 
     def look() -> tuple[int, JobDetail]:
         found = front.desk.get(job_id)
         return found.revision, front.detail(found)
 
     return StreamingResponse(
-        events_of(look, front.streams, known),
+        events_of(look, front.house.streams, known),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

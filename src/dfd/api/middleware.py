@@ -24,6 +24,16 @@ _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
 """Ids that jobs have; a path may hold anything in their place."""
 
+_SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""What every answer says unless its route says otherwise: a browser shows it as nothing but data, and keeps no copy."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -58,7 +68,8 @@ class RequestContext:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID_HEADER] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
+                for name, value in _SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         trace = Trace.parsed(Headers(scope=scope).get("traceparent"))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from dfd.api.job_routes import FrontDesk
+from dfd.api.front import FrontDesk
 from dfd.api.model_schemas import Models, told_of
 from dfd.api.problems import documented
 from dfd.api.routes import never_stored, services_of

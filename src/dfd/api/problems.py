@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from dfd.api.schemas import ParameterError, Problem
-from dfd.errors import DfdError, Overloaded, RangeNotSatisfiable, Unauthorized, Unavailable
+from dfd.errors import DfdError, Forbidden, Overloaded, RangeNotSatisfiable, Unauthorized, Unavailable
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,7 +64,9 @@ KINDS: Mapping[str, ProblemKind] = {
     "upload_timeout": ProblemKind(408, "The upload stopped coming"),
     "malformed_upload": ProblemKind(400, "The upload is not a complete multipart form"),
     "unsupported_content_type": ProblemKind(415, "The upload is not a multipart form"),
-    "unauthorized": ProblemKind(401, "A valid bearer token is needed"),
+    "unauthorized": ProblemKind(401, "A valid credential is needed"),
+    "forbidden": ProblemKind(403, "The credential does not allow this"),
+    "key_not_found": ProblemKind(404, "No such API key"),
     "callback_refused": ProblemKind(422, "The callback address is refused"),
     "job_not_found": ProblemKind(404, "No such job"),
     "version_not_found": ProblemKind(404, "No such model or version"),
@@ -87,6 +89,7 @@ KINDS: Mapping[str, ProblemKind] = {
     "backend_unavailable": ProblemKind(503, "The model does not answer", _MODEL_DETAIL),
     "unavailable": ProblemKind(503, "A part of the service is away", _AWAY_DETAIL),
     "job_store_unavailable": ProblemKind(503, "The table of jobs does not answer", _AWAY_DETAIL),
+    "identity_unavailable": ProblemKind(503, "Tokens cannot be checked now", _AWAY_DETAIL),
     "registry_unavailable": ProblemKind(503, "The registry of models does not answer", _AWAY_DETAIL),
     "storage_unavailable": ProblemKind(503, "The storage of files does not answer", _AWAY_DETAIL),
     "storage_full": ProblemKind(507, "There is no room for the upload", "The service has no room for it now."),
@@ -190,4 +193,6 @@ def problem_of(error: DfdError, scope: Scope) -> JSONResponse:
         headers["Content-Range"] = f"bytes */{error.size_bytes}"
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="dfd"'
+    if isinstance(error, Forbidden):
+        headers["WWW-Authenticate"] = f'Bearer realm="dfd", error="insufficient_scope", scope="{error.scope}"'
     return problem(code, scope, detail=str(error), headers=headers)

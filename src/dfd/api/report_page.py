@@ -10,7 +10,9 @@ from html import escape
 from itertools import groupby
 from typing import Any, Final
 
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 """Content-Security-Policy of the page, also as a header: were a word not escaped, it still could not run."""
 
 _STYLE: Final = """\

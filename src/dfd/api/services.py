@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dfd.access.authenticator import Authenticator
+from dfd.access.trail import AuditTrail
 from dfd.api.limits import RequestLimits
 from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
@@ -33,7 +35,6 @@ class ServicePolicy:
         max_downloads: callers who may load files of jobs at the same time.
         presigned_expiry_s: who loads an upload is sent to an address in the storage that is valid for so long; None
             sends it from here.
-        bearer_token: secret that callers of the protected routes present; None leaves them open. Kept out of ``repr``.
         cors_origins: origins browsers may call from; ``("*",)`` is any origin, and then without credentials.
         upload_dir: where uploads are kept while they are analysed; None is the system's temporary folder.
     """
@@ -47,15 +48,12 @@ class ServicePolicy:
     max_streams: int = 200
     max_downloads: int = 32
     presigned_expiry_s: float | None = None
-    bearer_token: str | None = field(default=None, repr=False)
     cors_origins: tuple[str, ...] = ("*",)
     upload_dir: Path | None = None
 
     def __post_init__(self) -> None:
         if self.max_upload_bytes < 1 or self.max_concurrency < 1 or self.max_waiting < 0 or self.retry_after_s < 1:
             raise ValueError("upload size, concurrency and retry time must be positive, the queue not negative")
-        if self.bearer_token is not None and not self.bearer_token:
-            raise ValueError("an empty bearer token protects nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +70,8 @@ class Services:
         callbacks: tells what callers were told of the end of jobs.
         feedback: takes what people say of videos.
         monitor: tells how a version of the model is doing.
+        trail: writes down who did what.
+        authenticator: knows callers by what they show; None lets everyone in, as the default tenant.
         crew: works on jobs for as long as the application runs; None leaves that to others.
         limits: how often each caller may ask; None as often as he likes.
         follower: keeps `model` up to date for as long as the application runs; None where its version is fixed.
@@ -91,6 +91,8 @@ class Services:
     callbacks: CallbackDesk
     feedback: FeedbackDesk
     monitor: ModelMonitor
+    trail: AuditTrail
+    authenticator: Authenticator | None = None
     crew: Crew | None = None
     limits: RequestLimits | None = None
     follower: AliasFollower | None = None

@@ -26,6 +26,7 @@ from dfd.jobs.worker import Analyze, Worker
 from dfd.monitoring.monitor import ModelMonitor
 from dfd.monitoring.observing import Tallier
 from dfd.ports import JobQueue, JobStore, ObjectStorage
+from dfd.ports.access import AuditLog, KeyStore
 from dfd.ports.deliveries import DeliveryStore, Notifier
 from dfd.ports.feedback import FeedbackFilter, FeedbackStore, TallyStore
 from dfd.ports.observing import Observer
@@ -62,6 +63,8 @@ class JobParts:
     feedback: FeedbackStore
     tallies: TallyStore
     rollouts: RolloutStore
+    keys: KeyStore
+    audit: AuditLog
     storage: ObjectStorage
     queue: JobQueue
     policy: JobPolicy
@@ -79,9 +82,7 @@ class JobParts:
 
     def callbacks(self) -> CallbackDesk:
         """Where callers hear what they were told."""
-        return CallbackDesk(
-            self.deliveries, lambda job_id: self.store.get(job_id) is not None, self.notifier, self.clock
-        )
+        return CallbackDesk(self.deliveries, self.desk(None), self.notifier, self.clock)
 
     def truths(self, name: str) -> LabelledOutcomes:
         """What people said of files that a model has answered; of one file the newest word counts."""
@@ -98,13 +99,8 @@ class JobParts:
 
     def feedback_desk(self) -> FeedbackDesk:
         """Where people say what a video is."""
-        return FeedbackDesk(
-            self.feedback,
-            self.desk(None).report,
-            lambda job_id: self.store.get(job_id) is not None,
-            self.clock,
-            keep_sha256=not self.policy.zero_retention,
-        )
+        keep_sha256 = not self.policy.zero_retention
+        return FeedbackDesk(self.feedback, self.desk(None), self.clock, keep_sha256=keep_sha256)
 
     def tallier(self) -> Tallier:
         """Counts what this process analyses."""
@@ -154,6 +150,8 @@ def build_job_parts(settings: Settings, observer: Observer | None = None) -> Job
         feedback=store.feedback(),
         tallies=store.tallies(),
         rollouts=store.rollouts(),
+        keys=store.keys(),
+        audit=store.audit(),
         storage=storage,
         queue=_build_queue(settings),
         policy=_policy(settings),

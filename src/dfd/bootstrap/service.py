@@ -3,17 +3,16 @@
 from collections.abc import Callable
 from functools import partial
 
-from dfd.api.limits import RequestLimits
 from dfd.api.services import ServicePolicy, Services
 from dfd.backends.model_server import ModelServer, ServerFault
 from dfd.backends.remote import STATUS_TIMEOUT_S
 from dfd.bootstrap import Model, analysis_options
+from dfd.bootstrap.access import build_authenticator, build_limits, build_trail
 from dfd.bootstrap.backends import tf_serving as tf_serving_of
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.bootstrap.live import build_live
 from dfd.bootstrap.metrics import backend_listener, build_metrics, watch
 from dfd.ports import FaceDetector, VideoOpener
-from dfd.ports.usage import UsageMeter
 from dfd.settings import Settings
 from dfd.telemetry.exposition import renderer
 from dfd.telemetry.metrics import Metrics
@@ -49,7 +48,6 @@ def build_services(
         policy=ServicePolicy(
             max_upload_bytes=settings.max_upload_mb * 1024 * 1024,
             max_concurrency=settings.max_concurrency,
-            bearer_token=settings.bearer_token,
             cors_origins=settings.cors_origins,
             presigned_expiry_s=settings.presigned_expiry_s if settings.presigned_downloads else None,
         ),
@@ -59,7 +57,9 @@ def build_services(
         feedback=job_parts.feedback_desk(),
         monitor=job_parts.monitor(live.registry),
         crew=job_parts.crew(live.model.analyze, settings.job_workers),
-        limits=_limits(settings, job_parts.meter),
+        trail=build_trail(job_parts),
+        authenticator=build_authenticator(settings, job_parts),
+        limits=build_limits(settings, job_parts),
         follower=live.follower,
         keeper=keeper,
         catalogue=live.catalogue(job_parts, keeper),
@@ -75,10 +75,3 @@ def _said_by(server: ModelServer) -> object | None:
         return server.status(STATUS_TIMEOUT_S)
     except ServerFault:
         return None
-
-
-def _limits(settings: Settings, meter: UsageMeter | None) -> RequestLimits | None:
-    per_minute, per_day = settings.requests_per_minute, settings.requests_per_day
-    if meter is None or (per_minute is None and per_day is None):
-        return None
-    return RequestLimits(meter, per_minute, per_day)

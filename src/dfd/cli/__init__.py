@@ -4,6 +4,7 @@ from dfd.cli import (  # noqa: F401 - they add their commands
     batch_command,
     explain_command,
     jobs_commands,
+    keys_commands,
     models_commands,
     rollout_commands,
 )

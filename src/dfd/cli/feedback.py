@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from dfd.audit import Action
+from dfd.bootstrap.access import build_trail
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.jobs import opened_parts
 from dfd.cli.output import clock_time, rendered
@@ -27,6 +29,9 @@ def feedback(job_id: str, label: str | None, note: str | None, reviewer: str | N
     with opened_parts() as parts:
         desk = parts.feedback_desk()
         given = desk.of_job(job_id) if label is None else [desk.give(job_id, Label(label), note, reviewer)]
+        if label is not None:
+            tenant = parts.desk(None).get(job_id).tenant
+            build_trail(parts).operator_did(Action.FEEDBACK_GIVEN, job_id, tenant, label=label)
     if as_json:
         sys.stdout.writelines(json.dumps(feedback_to_dict(one)) + "\n" for one in given)
     elif label is not None:

@@ -9,6 +9,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from dfd.audit import Action
+from dfd.bootstrap.access import build_trail
 from dfd.bootstrap.jobs import JobParts, build_job_parts
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.output import clock_time, rendered
@@ -19,14 +21,18 @@ from dfd.ports import JobFilter
 from dfd.settings import load_settings
 
 
-def list_jobs(states: Sequence[str], external_id: str | None, limit: int, as_json: bool) -> ExitCode:
-    """Write the newest jobs to stdout, as a table or as JSON lines; raises as every command here does.
+def list_jobs(
+    states: Sequence[str], external_id: str | None, limit: int, as_json: bool, tenant: str | None = None
+) -> ExitCode:
+    """Write the newest jobs, of all tenants or of one, to stdout, as a table or as JSON lines.
+
+    It raises as every command here does.
 
     Raises:
         ConfigurationError: the settings do not hold.
         JobStoreUnavailable: the database does not answer.
     """
-    wanted = JobFilter(frozenset(map(JobState, states)) or None, external_id)
+    wanted = JobFilter(frozenset(map(JobState, states)) or None, external_id, tenant)
     with _desk() as desk:
         found, _ = desk.page(wanted, limit)
     if as_json:
@@ -57,8 +63,9 @@ def cancel(job_id: str) -> ExitCode:
         JobNotFound: there is none.
         JobEnded: it ended before, in another way.
     """
-    with _desk() as desk:
-        job = desk.cancel(job_id)
+    with opened_parts() as parts:
+        job = parts.desk(None).cancel(job_id)
+        build_trail(parts).operator_did(Action.JOB_CANCELLED, job_id, job.tenant)
     sys.stdout.write(f"{job.job_id} {job.state.value if job.ended else 'will be cancelled'}\n")
     return ExitCode.DONE
 
@@ -71,8 +78,10 @@ def retry(job_id: str) -> ExitCode:
         JobConflict: it has not ended, or its file is gone.
         QueueFull, StorageUnavailable: no new job can be accepted now.
     """
-    with _desk() as desk:
-        sys.stdout.write(f"{desk.again(job_id).job_id}\n")
+    with opened_parts() as parts:
+        job = parts.desk(None).again(job_id)
+        build_trail(parts).operator_did(Action.JOB_RETRIED, job_id, job.tenant, new_job=job.job_id)
+    sys.stdout.write(f"{job.job_id}\n")
     return ExitCode.DONE
 
 
@@ -93,17 +102,29 @@ def _desk() -> Iterator[JobDesk]:
 
 
 def _told(job: Job) -> dict[str, Any]:
-    return {**job_to_dict(job), "worker": job.worker, "input_kept": job.input_key is not None}
+    return {**job_to_dict(job), "tenant": job.tenant, "worker": job.worker, "input_kept": job.input_key is not None}
 
 
 def _render(found: Sequence[Job]) -> str:
     table = Table()
-    for heading in ("id", "state", "created", "attempts", "frames", "verdict", "fake", "external id", "error"):
+    for heading in (
+        "id",
+        "tenant",
+        "state",
+        "created",
+        "attempts",
+        "frames",
+        "verdict",
+        "fake",
+        "external id",
+        "error",
+    ):
         table.add_column(heading, overflow="fold")
     for job in found:
         probability = "-" if job.fake_probability is None else f"{job.fake_probability:.3f}"
         cells = (
             job.job_id,
+            job.tenant,
             job.state.value,
             clock_time(job.created_at_s),
             str(job.attempts),

@@ -42,15 +42,16 @@ def list_jobs(
     context: typer.Context,
     state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
     external_id: Annotated[str | None, typer.Option(metavar="NAME", help="Only jobs of this name.")] = None,
+    tenant: Annotated[str | None, typer.Option(metavar="NAME", help="Only jobs of this tenant.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most jobs listed.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the newest jobs."""
+    """List the newest jobs, of all tenants."""
 
     def run() -> int:
         from dfd.cli import jobs as command
 
-        return command.list_jobs([one.value for one in state or ()], external_id, limit, as_json)
+        return command.list_jobs([one.value for one in state or ()], external_id, limit, as_json, tenant)
 
     _run(context, run)
 

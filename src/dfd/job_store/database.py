@@ -71,6 +71,34 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def rebuilding(self) -> Iterator[Connection]:
+        """As `writing`, for a change of the tables themselves.
+
+        SQLite changes a constraint only by making the table anew, which would take along the rows of other tables that
+        belong to those of the old one; so that is left off until the end, and then checked
+        (https://www.sqlite.org/lang_altertable.html#otheralter).
+
+        Raises:
+            JobStoreUnavailable: see `writing`.
+        """
+        if not self.is_sqlite:
+            with self.writing() as connection:
+                yield connection
+            return
+        with _told_apart(), self.engine.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            raw.execute("PRAGMA foreign_keys=OFF")  # heeded outside a transaction only
+            try:
+                connection = connection.execution_options(**{_WRITES: True})  # noqa: PLW2901 - the same one, marked
+                with connection.begin():
+                    yield connection
+                    lost = raw.execute("PRAGMA foreign_key_check").fetchall()
+                    if lost:
+                        raise RuntimeError(f"a change of the tables would leave {len(lost)} rows without their job")
+            finally:
+                raw.execute("PRAGMA foreign_keys=ON")
+
     def close(self) -> None:
         """Close idle connections."""
         self.engine.dispose()

@@ -48,7 +48,7 @@ class SqlFeedbackStore(FeedbackStore):
         with self._database.reading() as connection:
             return [_to_feedback(row) for row in connection.execute(query).mappings()]
 
-    def reviews(self, limit: int, after: ReviewPlace | None = None) -> list[Review]:
+    def reviews(self, limit: int, after: ReviewPlace | None = None, tenant: str | None = None) -> list[Review]:
         given = and_(FEEDBACK.c.job_id == JOBS.c.job_id, FEEDBACK.c.superseded.is_(False))
         label = FEEDBACK.c.label
         distance = func.coalesce(func.abs(JOBS.c.fake_probability - JOBS.c.threshold), 1.0)
@@ -65,6 +65,8 @@ class SqlFeedbackStore(FeedbackStore):
             .order_by(rank, distance, JOBS.c.sequence.desc())
             .limit(limit)
         )
+        if tenant is not None:
+            query = query.where(JOBS.c.tenant == tenant)
         if after is not None:
             query = query.where(_behind(after, rank, distance))
         with self._database.reading() as connection:

@@ -25,7 +25,7 @@ def migrate(database: Database) -> None:
     with database.reading() as connection:
         if _is_current(connection):
             return
-    with database.writing() as connection:
+    with database.rebuilding() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         if not _is_current(connection):

@@ -60,12 +60,16 @@ JOBS = Table(
     Column("result_key", String(64)),
     Column("answered_from", String(64)),
     Column("traceparent", String(55)),
-    UniqueConstraint("submission_key", "submission_position", name="uq_jobs_submission"),
+    Column("tenant", String(64), nullable=False, server_default="default"),
+    UniqueConstraint("tenant", "submission_key", "submission_position", name="uq_jobs_submission"),
 )
 
 Index("ix_jobs_turn", JOBS.c.state, JOBS.c.priority.desc(), JOBS.c.sequence)  # whose turn it is
 Index("ix_jobs_state", JOBS.c.state, JOBS.c.sequence)  # lists by state
 Index("ix_jobs_external_id", JOBS.c.external_id, JOBS.c.sequence)
+Index("ix_jobs_tenant", JOBS.c.tenant, JOBS.c.sequence)
+Index("ix_jobs_tenant_state", JOBS.c.tenant, JOBS.c.state, JOBS.c.sequence)
+Index("ix_jobs_tenant_external_id", JOBS.c.tenant, JOBS.c.external_id, JOBS.c.sequence)
 Index("ix_jobs_lease", JOBS.c.lease_expires_at_s)
 Index("ix_jobs_expiry", JOBS.c.state, JOBS.c.expires_at_s)
 Index("ix_jobs_finished", JOBS.c.finished_at_s)
@@ -75,7 +79,7 @@ Index(
     sqlite_where=JOBS.c.input_key.is_not(None),
     postgresql_where=JOBS.c.input_key.is_not(None),
 )  # ended jobs whose file is still there
-Index("ix_jobs_result_key", JOBS.c.result_key, JOBS.c.sequence)
+Index("ix_jobs_result_key", JOBS.c.tenant, JOBS.c.result_key, JOBS.c.sequence)
 
 USAGE = Table(
     "usage",
@@ -108,6 +112,40 @@ Index(
     sqlite_where=DELIVERIES.c.due_at_s.is_not(None),
     postgresql_where=DELIVERIES.c.due_at_s.is_not(None),
 )  # those that are not over
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("key_id", String(32), primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("tenant", String(64), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("token_sha256", String(64), nullable=False),
+    Column("created_at_s", Float(53), nullable=False),
+    Column("expires_at_s", Float(53)),
+    Column("revoked_at_s", Float(53)),
+    Column("last_used_at_s", Float(53)),
+    Column("requests_per_minute", Integer),
+    Column("requests_per_day", Integer),
+)
+
+AUDIT = Table(
+    "audit_log",
+    METADATA,
+    Column("number", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("at_s", Float(53), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("actor", String(128)),
+    Column("tenant", String(64)),
+    Column("subject", String(128)),
+    Column("request_id", String(64)),
+    Column("address", String(64)),
+    Column("facts", Text, nullable=False),
+)
+
+Index("ix_audit_log_at", AUDIT.c.at_s)
+Index("ix_audit_log_action", AUDIT.c.action, AUDIT.c.number)
+Index("ix_audit_log_tenant", AUDIT.c.tenant, AUDIT.c.number)
 
 REPORTS = Table(
     "job_reports",  # apart from the jobs, so that lists and claims never read a report

@@ -14,6 +14,7 @@ from dfd.job import Job, JobState
 from dfd.job_store.database import Database
 from dfd.job_store.deliveries import SqlDeliveryStore, add_first
 from dfd.job_store.feedback import SqlFeedbackStore, let_go
+from dfd.job_store.keys import SqlAuditLog, SqlKeyStore
 from dfd.job_store.migrating import migrate
 from dfd.job_store.rollouts import SqlRolloutStore
 from dfd.job_store.rows import to_job, to_row
@@ -71,6 +72,14 @@ class SqlJobStore(JobStore):
         """The rollouts in the same database."""
         return SqlRolloutStore(self._database)
 
+    def keys(self) -> SqlKeyStore:
+        """The API keys in the same database."""
+        return SqlKeyStore(self._database)
+
+    def audit(self) -> SqlAuditLog:
+        """The audit log in the same database."""
+        return SqlAuditLog(self._database)
+
     def close(self) -> None:
         """Close idle connections."""
         self._database.close()
@@ -83,7 +92,7 @@ class SqlJobStore(JobStore):
                 added = [_insert(connection, job, (reports or {}).get(job.job_id)) for job in jobs]
         except IntegrityError:  # the key came before; a job's own name is too long to come twice
             submission = jobs[0].submission
-            known = self.of_submission(submission.key) if submission is not None else []
+            known = self.of_submission(jobs[0].tenant, submission.key) if submission is not None else []
             if not known:
                 raise
             return known
@@ -95,11 +104,14 @@ class SqlJobStore(JobStore):
     def get(self, job_id: str) -> Job | None:
         return self._first(select(JOBS).where(JOBS.c.job_id == job_id))
 
-    def of_submission(self, key: str) -> list[Job]:
-        return self._all(select(JOBS).where(JOBS.c.submission_key == key).order_by(JOBS.c.submission_position))
+    def of_submission(self, tenant: str, key: str) -> list[Job]:
+        these = and_(JOBS.c.tenant == tenant, JOBS.c.submission_key == key)
+        return self._all(select(JOBS).where(these).order_by(JOBS.c.submission_position))
 
     def page(self, wanted: JobFilter, limit: int, before: int | None = None) -> list[Job]:
         conditions = []
+        if wanted.tenant is not None:
+            conditions.append(JOBS.c.tenant == wanted.tenant)
         if wanted.external_id is not None:
             conditions.append(JOBS.c.external_id == wanted.external_id)
         if before is not None:
@@ -165,9 +177,9 @@ class SqlJobStore(JobStore):
             document: str | None = connection.execute(query).scalar_one_or_none()
             return document
 
-    def answered(self, result_key: str) -> Job | None:
-        query = select(JOBS).where(JOBS.c.result_key == result_key).order_by(JOBS.c.sequence.desc()).limit(1)
-        return self._first(query)
+    def answered(self, tenant: str, result_key: str) -> Job | None:
+        same = and_(JOBS.c.tenant == tenant, JOBS.c.result_key == result_key)
+        return self._first(select(JOBS).where(same).order_by(JOBS.c.sequence.desc()).limit(1))
 
     def to_sweep(self, now_s: float, limit: int) -> list[Job]:
         lost = self._all(select(JOBS).where(JOBS.c.lease_expires_at_s <= now_s).limit(limit))

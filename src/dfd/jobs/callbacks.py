@@ -5,6 +5,7 @@ from typing import Final
 
 from dfd.delivery import Delivery
 from dfd.errors import CallbackRefused, DeliveryConflict, DeliveryNotFound, JobNotFound
+from dfd.jobs.desk import JobDesk
 from dfd.ports.deliveries import DeliveryStore, Notifier
 
 MOST_DELIVERIES: Final = 50
@@ -17,7 +18,7 @@ class CallbackDesk:
     def __init__(
         self,
         deliveries: DeliveryStore,
-        job_exists: Callable[[str], bool],
+        jobs: JobDesk,
         notifier: Notifier | None,
         clock: Callable[[], float],
     ) -> None:
@@ -25,14 +26,18 @@ class CallbackDesk:
 
         Args:
             deliveries: the table of deliveries.
-            job_exists: whether there is a job of a name.
+            jobs: knows the jobs; those that it does not know are not told of.
             notifier: sends; None where the operator has set up no sending.
             clock: seconds since the epoch.
         """
         self._deliveries = deliveries
-        self._job_exists = job_exists
+        self._jobs = jobs
         self._notifier = notifier
         self._clock = clock
+
+    def of(self, tenant: str) -> "CallbackDesk":
+        """The same desk, for one tenant."""
+        return CallbackDesk(self._deliveries, self._jobs.of(tenant), self._notifier, self._clock)
 
     def check(self, url: str) -> None:
         """Refuse an address that could never be told of anything. Waits for nothing.
@@ -48,10 +53,8 @@ class CallbackDesk:
         Raises:
             JobNotFound: there is no such job.
         """
-        found = self._deliveries.of_job(job_id)
-        if not found and not self._job_exists(job_id):
-            raise _no_job(job_id)
-        return found
+        self._jobs.get(job_id)
+        return self._deliveries.of_job(job_id)
 
     def replay(self, job_id: str, number: int) -> Delivery:
         """Send the event of a job again, as another delivery.
@@ -66,6 +69,7 @@ class CallbackDesk:
             DeliveryConflict: the event is on its way already, or was sent too often.
         """
         self._sending()
+        self._jobs.get(job_id)
 
         def make(known: Sequence[Delivery]) -> Delivery:
             wanted = next((delivery for delivery in known if delivery.number == number), None)

@@ -3,10 +3,12 @@
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dfd.caller import DEFAULT_TENANT
 from dfd.errors import (
     IdempotencyConflict,
     InvalidParameter,
@@ -75,6 +77,9 @@ class JobRequest:
 class JobDesk:
     """Where callers hand in files and ask for jobs. Safe to use from several threads.
 
+    As it is made, it knows the jobs of all tenants: the operator's. `of` makes one that knows those of one tenant, for
+    whom another's job does not exist.
+
     Attributes:
         uploads: gives back what was handed in.
     """
@@ -108,7 +113,14 @@ class JobDesk:
         self._software = software
         self._policy = policy
         self._clock = clock
+        self._tenant: str | None = None
         self.uploads = KeptUploads(storage)
+
+    def of(self, tenant: str) -> "JobDesk":
+        """The same desk, for one tenant."""
+        bound = copy(self)
+        bound._tenant = tenant  # noqa: SLF001 - of the same class
+        return bound
 
     def check_room(self, count: int = 1) -> None:
         """Refuse early what there is no room for.
@@ -133,7 +145,8 @@ class JobDesk:
         """
         options = options_to_dict(request.options)
         asked_for = _fingerprint(files, request, options)
-        if request.key is not None and (known := self._store.of_submission(request.key)):
+        tenant = self._tenant or DEFAULT_TENANT
+        if request.key is not None and (known := self._store.of_submission(tenant, request.key)):
             return _same(known, asked_for)
         self.check_room(len(files))
         jobs: list[Job] = []
@@ -152,10 +165,10 @@ class JobDesk:
         """One job.
 
         Raises:
-            JobNotFound: there is none of this name.
+            JobNotFound: there is none of this name, or it is another tenant's.
         """
         job = self._store.get(job_id)
-        if job is None:
+        if job is None or not self._sees(job):
             raise JobNotFound(f"there is no job {job_id!r}, or it is no longer kept")
         return job
 
@@ -165,6 +178,8 @@ class JobDesk:
 
     def page(self, wanted: JobFilter, limit: int, before: int | None = None) -> tuple[list[Job], int | None]:
         """The newest jobs, and where the next page begins; None when there is none."""
+        if self._tenant is not None:
+            wanted = replace(wanted, tenant=self._tenant)
         found = self._store.page(wanted, limit + 1, before)
         return found[:limit], found[limit - 1].sequence if len(found) > limit else None
 
@@ -188,7 +203,7 @@ class JobDesk:
             JobNotFound: there is no such job.
             JobEnded: it ended before, in another way.
         """
-        changed = self._store.change(job_id, lambda job: job.cancelled(self._clock()))
+        changed = self._store.change(job_id, lambda job: job.cancelled(self._clock()) if self._sees(job) else None)
         job = changed or self.get(job_id)
         if job.ended and job.state is not JobState.CANCELLED:
             raise JobEnded(f"the job has {job.state.value}")
@@ -242,14 +257,18 @@ class JobDesk:
             submission=submission,
             expires_at_s=None if expiry_s is None else now_s + expiry_s,
             traceparent=request.traceparent,
+            tenant=self._tenant or DEFAULT_TENANT,
         )
+
+    def _sees(self, job: Job) -> bool:
+        return self._tenant in (None, job.tenant)
 
     def _known_or_new(self, job: Job, force: bool) -> tuple[Job, str | None]:
         """The job as it is, or ended with the report that answered the same question before."""
         if force or self._answering is None:
             return job, None
         model = self._answering(job.input_sha256)
-        known = self._store.answered(result_key(job.input_sha256, model, job.options, self._software))
+        known = self._store.answered(job.tenant, result_key(job.input_sha256, model, job.options, self._software))
         report = None if known is None else self._store.report(known.job_id)
         if known is None or report is None:
             return job, None

@@ -6,6 +6,7 @@ from typing import Any
 
 from dfd.errors import InvalidParameter, JobConflict, JobNotFound
 from dfd.feedback import MOST_FEEDBACK, Evidence, Feedback, Label, Review, ReviewPlace, latest_label
+from dfd.jobs.desk import JobDesk
 from dfd.jobs.telling import job_to_dict, moment
 from dfd.ports.feedback import FeedbackStore
 
@@ -16,26 +17,31 @@ class FeedbackDesk:
     def __init__(
         self,
         store: FeedbackStore,
-        report_of: Callable[[str], str],
-        job_exists: Callable[[str], bool],
+        jobs: JobDesk,
         clock: Callable[[], float],
         *,
         keep_sha256: bool,
+        tenant: str | None = None,
     ) -> None:
         """Put the parts together.
 
         Args:
             store: the table of feedback.
-            report_of: the report of a job as JSON text (`dfd.jobs.desk.JobDesk.report`).
-            job_exists: whether there is a job of a name.
+            jobs: knows the jobs and their reports; nothing is said of those that it does not know.
             clock: seconds since the epoch.
             keep_sha256: whether the hash of the file may outlive the job.
+            tenant: whose jobs are reviewed; None is everybody's.
         """
         self._store = store
-        self._report_of = report_of
-        self._job_exists = job_exists
+        self._jobs = jobs
         self._clock = clock
         self._keep_sha256 = keep_sha256
+        self._tenant = tenant
+
+    def of(self, tenant: str) -> "FeedbackDesk":
+        """The same desk, for one tenant."""
+        jobs = self._jobs.of(tenant)
+        return FeedbackDesk(self._store, jobs, self._clock, keep_sha256=self._keep_sha256, tenant=tenant)
 
     def give(self, job_id: str, label: Label, note: str | None = None, reviewer: str | None = None) -> Feedback:
         """Say what the video of a job is; the latest word counts, those before it are kept as its history.
@@ -46,7 +52,7 @@ class FeedbackDesk:
             ReportNotReady: it has no report, so there is nothing to say anything of.
             JobConflict: there is as much feedback on it as is taken.
         """
-        evidence = Evidence.of_report(json.loads(self._report_of(job_id)), keep_sha256=self._keep_sha256)
+        evidence = Evidence.of_report(json.loads(self._jobs.report(job_id)), keep_sha256=self._keep_sha256)
         new = Feedback(label, self._clock(), evidence, job_id, note, reviewer)
 
         def make(known: Sequence[Feedback]) -> Feedback:
@@ -65,14 +71,12 @@ class FeedbackDesk:
         Raises:
             JobNotFound: there is no such job.
         """
-        found = self._store.of_job(job_id)
-        if not found and not self._job_exists(job_id):
-            raise _no_job(job_id)
-        return found
+        self._jobs.get(job_id)
+        return self._store.of_job(job_id)
 
     def reviews(self, limit: int, after: ReviewPlace | None = None) -> tuple[list[Review], ReviewPlace | None]:
         """The jobs most worth a look, and where the next page begins; None when there is none."""
-        found = self._store.reviews(limit + 1, after)
+        found = self._store.reviews(limit + 1, after, self._tenant)
         return found[:limit], found[limit - 1].place if len(found) > limit else None
 
 

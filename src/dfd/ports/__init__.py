@@ -141,6 +141,7 @@ class JobFilter:
 
     states: frozenset[JobState] | None = None
     external_id: str | None = None
+    tenant: str | None = None
 
 
 class JobStore(ABC):
@@ -164,8 +165,8 @@ class JobStore(ABC):
             reports: JSON text, by the job's name, for those that are born `succeeded`.
 
         Returns:
-            them with their places in the order (`Job.sequence`). Where the idempotency key of their submission is
-            known already, the jobs that came with it first, and nothing is added.
+            them with their places in the order (`Job.sequence`). Where their tenant's idempotency key is known already,
+            the jobs that came with it first, and nothing is added.
         """
 
     @abstractmethod
@@ -173,8 +174,8 @@ class JobStore(ABC):
         """One job."""
 
     @abstractmethod
-    def of_submission(self, key: str) -> list[Job]:
-        """The jobs that came with an idempotency key, in their order."""
+    def of_submission(self, tenant: str, key: str) -> list[Job]:
+        """The jobs that came with an idempotency key of a tenant, in their order."""
 
     @abstractmethod
     def page(self, wanted: JobFilter, limit: int, before: int | None = None) -> list[Job]:
@@ -214,8 +215,8 @@ class JobStore(ABC):
         """The report of a job as JSON text."""
 
     @abstractmethod
-    def answered(self, result_key: str) -> Job | None:
-        """The latest job whose report answers this (`Job.result_key`)."""
+    def answered(self, tenant: str, result_key: str) -> Job | None:
+        """The latest job of a tenant whose report answers this (`Job.result_key`)."""
 
     @abstractmethod
     def to_sweep(self, now_s: float, limit: int) -> list[Job]:

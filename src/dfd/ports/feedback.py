@@ -51,12 +51,13 @@ class FeedbackStore(ABC):
         """The latest feedback on each job, also on those that are gone, the newest first, at most `limit`."""
 
     @abstractmethod
-    def reviews(self, limit: int, after: ReviewPlace | None = None) -> list[Review]:
+    def reviews(self, limit: int, after: ReviewPlace | None = None, tenant: str | None = None) -> list[Review]:
         """The jobs most worth a look (`Review.reasons`), in the order of their places, at most `limit`.
 
         Args:
             limit: most jobs.
             after: only those that stand behind this place.
+            tenant: only jobs of this one.
 
         Returns:
             succeeded jobs; one that was answered from another job's report is left to that job.

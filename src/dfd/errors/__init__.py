@@ -16,61 +16,78 @@ Every class has a stable ``code``; HTTP statuses and exit codes are each mapped 
 (`dfd.api.problems`, `dfd.cli`). What a video merely lacks (a face, light) is no error: it is a reason in the report.
 """
 
-from typing import ClassVar
+from dfd.errors.base import DfdError
+from dfd.errors.media import (
+    InputError,
+    MediaNotFound,
+    MediaTooLarge,
+    NotAFile,
+    NoVideoStream,
+    UnreadableReport,
+    UnreadableVideo,
+    UnsupportedCodec,
+)
+from dfd.errors.models import (
+    BackendUnavailable,
+    ExplanationUnavailable,
+    ModelConflict,
+    ModelCorrupt,
+    ModelError,
+    ModelNotFound,
+    RecalibrationRefused,
+)
 
-
-class DfdError(Exception):
-    """Base of every error DFD raises on purpose; its message is fit to be shown to the user."""
-
-    code: ClassVar[str] = "internal"
-
-
-class InputError(DfdError):
-    """The media given cannot be analysed."""
-
-    code = "unreadable_media"
-
-
-class MediaNotFound(InputError):
-    """The path names nothing."""
-
-    code = "media_not_found"
-
-
-class NotAFile(InputError):
-    """The path names something that is not a regular file."""
-
-    code = "not_a_file"
-
-
-class UnreadableVideo(InputError):
-    """The bytes are no video that can be decoded: wrong kind of file, damaged or empty."""
-
-    code = "unreadable_video"
-
-
-class NoVideoStream(InputError):
-    """The container holds no picture, only sound or data."""
-
-    code = "no_video_stream"
-
-
-class UnsupportedCodec(InputError):
-    """The video stream uses a codec this build has no decoder for."""
-
-    code = "unsupported_codec"
-
-
-class MediaTooLarge(InputError):
-    """The video has more pixels a frame, or lasts longer, than the limits allow."""
-
-    code = "media_too_large"
-
-
-class UnreadableReport(InputError):
-    """The file holds no report, or a damaged one."""
-
-    code = "unreadable_report"
+__all__ = [
+    "ArtifactNotFound",
+    "BackendUnavailable",
+    "CallbackRefused",
+    "ConfigurationError",
+    "DeliveryConflict",
+    "DeliveryNotFound",
+    "DfdError",
+    "ExplanationUnavailable",
+    "FaceNotFound",
+    "Forbidden",
+    "IdempotencyConflict",
+    "IdentityUnavailable",
+    "InputError",
+    "InvalidParameter",
+    "JobConflict",
+    "JobEnded",
+    "JobNotFound",
+    "JobStoreUnavailable",
+    "KeyNotFound",
+    "MalformedUpload",
+    "MediaNotFound",
+    "MediaTooLarge",
+    "ModelConflict",
+    "ModelCorrupt",
+    "ModelError",
+    "ModelNotFound",
+    "NoVideoStream",
+    "NotAFile",
+    "Overloaded",
+    "QueueFull",
+    "QuotaExceeded",
+    "RangeNotSatisfiable",
+    "RateLimited",
+    "RecalibrationRefused",
+    "RegistryUnavailable",
+    "ReportNotReady",
+    "RequestError",
+    "StorageFull",
+    "StorageUnavailable",
+    "Unauthorized",
+    "Unavailable",
+    "UnreadableReport",
+    "UnreadableVideo",
+    "UnsupportedCodec",
+    "UnsupportedContentType",
+    "UploadTimeout",
+    "UploadTooLarge",
+    "VersionNotFound",
+    "kind_of",
+]
 
 
 class RequestError(DfdError):
@@ -110,9 +127,29 @@ class UnsupportedContentType(RequestError):
 
 
 class Unauthorized(RequestError):
-    """The request carries no valid bearer token."""
+    """The request carries no valid credential."""
 
     code = "unauthorized"
+
+
+class Forbidden(RequestError):
+    """The caller is known, and may not do this.
+
+    Attributes:
+        scope: what he lacks (`dfd.caller.Scope`).
+    """
+
+    code = "forbidden"
+
+    def __init__(self, message: str, scope: str = "") -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+class KeyNotFound(RequestError):
+    """There is no API key of this id."""
+
+    code = "key_not_found"
 
 
 class CallbackRefused(RequestError):
@@ -201,48 +238,6 @@ class ConfigurationError(DfdError):
     code = "configuration"
 
 
-class ModelError(DfdError):
-    """The model is missing, damaged or silent."""
-
-    code = "model"
-
-
-class ModelNotFound(ModelError):
-    """The registry holds no such model or version."""
-
-    code = "model_not_found"
-
-
-class ModelCorrupt(ModelError):
-    """The manifest cannot be read, or the model's files are not, or do not answer, what it states."""
-
-    code = "model_corrupt"
-
-
-class ModelConflict(ModelError):
-    """The registry is in no state for it: the version exists, or an alias is elsewhere than was thought."""
-
-    code = "model_conflict"
-
-
-class RecalibrationRefused(ModelError):
-    """There are too few labels to fit calibration again, or it gets no better by it."""
-
-    code = "recalibration_refused"
-
-
-class BackendUnavailable(ModelError):
-    """The model backend does not answer, or answers nonsense."""
-
-    code = "backend_unavailable"
-
-
-class ExplanationUnavailable(ModelError):
-    """No explanation can be shown: it was not measured to be faithful."""
-
-    code = "explanation_unavailable"
-
-
 class Unavailable(DfdError):
     """A part that the service rests on is away, perhaps for a moment."""
 
@@ -271,6 +266,12 @@ class StorageFull(Unavailable):
     """There is no room for the file."""
 
     code = "storage_full"
+
+
+class IdentityUnavailable(Unavailable):
+    """The keys that tokens are signed with cannot be loaded."""
+
+    code = "identity_unavailable"
 
 
 class Overloaded(DfdError):

@@ -1,0 +1,1 @@
+"""Letting callers in, their keys, and what is written down of it."""

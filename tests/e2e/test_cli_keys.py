@@ -1,0 +1,55 @@
+"""``dfd keys`` and ``dfd audit`` on a table of their own."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli_process import Cli, lines
+
+from dfd.access.authenticator import Authenticator
+from dfd.caller import Allowance, Scope
+from dfd.errors import Unauthorized
+from dfd.job_store.sql import SqlJobStore
+
+
+def test_a_key_is_made_shown_once_listed_and_revoked(cli: Cli, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    asked = ("--tenant", "acme", "--scope", "analyse", "--scope", "jobs:read", "--days", "2", "--per-day", "5")
+    made = cli.run("keys", "create", "[red]web", *asked, DATA_DIR=data)
+    token = made.stdout.strip()
+    assert token.startswith("dfd_")
+    assert "not shown again" in made.stderr
+    assert token not in made.stderr
+    [told] = lines(cli.run("keys", "list", "--json", DATA_DIR=data).stdout)
+    assert (told["name"], told["tenant"], told["scopes"]) == ("[red]web", "acme", ["analyse", "jobs:read"])
+    assert (told["requests_per_day"], told["revoked_at"]) == (5, None)
+    table = cli.run("keys", "list", DATA_DIR=data).stdout
+    assert "[red]web" in table
+    assert token[17:] not in table + json.dumps(told)
+    assert cli.run("keys", "list", "--tenant", "other", DATA_DIR=data).stdout == ""
+
+    store = SqlJobStore(f"sqlite:///{data}/jobs.sqlite3")
+    now_s = store.keys().all_of()[0].created_at_s
+    door = Authenticator(lambda: now_s, keys=store.keys())
+    caller = door.caller_of(token)
+    assert (caller.tenant, caller.scopes) == ("acme", {Scope.ANALYSE, Scope.JOBS_READ})
+    assert caller.allowance == Allowance(None, 5)
+    assert cli.run("keys", "revoke", told["id"], DATA_DIR=data).stdout == f"{told['id']} is revoked\n"
+    with pytest.raises(Unauthorized):
+        door.caller_of(token)
+    store.close()
+
+    done = lines(cli.run("audit", "--json", DATA_DIR=data).stdout)
+    assert [(entry["action"], entry["actor"], entry["tenant"]) for entry in done] == [
+        ("key.revoked", "operator", "acme"),
+        ("key.created", "operator", "acme"),
+    ]
+    assert "[red]web" in cli.run("audit", "--action", "key.created", DATA_DIR=data).stdout
+    assert token not in json.dumps(done)
+
+
+def test_what_cannot_be_is_refused(cli: Cli, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    assert "tenant" in cli.run("keys", "create", "web", "--tenant", "Acme Inc", DATA_DIR=data, code=2).stderr
+    assert "no key" in cli.run("keys", "revoke", "0123456789ab", DATA_DIR=data, code=2).stderr
+    assert cli.run("audit", DATA_DIR=data).stdout == ""
