@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 import dfd
 from dfd.backends.remote import Listener
 from dfd.bootstrap.backends import build_backend
+from dfd.bootstrap.decoding import build_opener as build_opener
 from dfd.bootstrap.registry import build_registry
 from dfd.errors import ConfigurationError, InvalidParameter
 from dfd.explanation.explaining import Explainer
@@ -25,8 +26,6 @@ from dfd.ports import FaceDetector, ModelBackend, VideoOpener
 from dfd.report import ModelIdentity, Origin
 from dfd.settings import Settings
 from dfd.telemetry.logs import log_backend_event
-from dfd.video.limits import MediaLimits
-from dfd.video.pyav import PyAvOpener
 
 Model = tuple[ModelBackend, ModelManifest]
 """A loaded model, and what it says of itself."""
@@ -62,12 +61,6 @@ class Parts:
     def explained_videos(self) -> ExplainedVideos:
         """What explains the answers of an analyzer of the same parts."""
         return ExplainedVideos(self.opener, Explainer(self.detector, self.backend, self.manifest))
-
-
-def build_opener(settings: Settings) -> VideoOpener:
-    """The video opener, with the limits of the settings."""
-    limits = MediaLimits(max_pixels=settings.max_pixels, max_duration_s=settings.max_duration_s)
-    return PyAvOpener(limits, working_side_px=settings.working_side_px, threads=settings.cpu_threads)
 
 
 def build_detector(name: str, threads: int) -> FaceDetector:
@@ -109,12 +102,12 @@ def build_parts(
     """
     # What an analysis multiplies is small: more threads of numpy's BLAS only spin, and take cores from the decoder.
     threadpool_limits(1, user_api="blas")
+    opener = opener or build_opener(settings)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
         loading = pool.submit(lambda: detector or build_detector(settings.face_detector, settings.cpu_threads))
         backend, manifest = model or build_model(settings, listener)
         _check_operating_point(manifest, settings.operating_point)
         of_parts = {"face_detector": settings.face_detector, "working_side_px": settings.working_side_px}
-        opener = opener or build_opener(settings)
         return Parts(opener, loading.result(), backend, manifest, settings.cpu_threads, of_parts)
 
 
