@@ -109,6 +109,11 @@ class Settings(AccessSettings):
     )
     max_pixels: int = Field(8192 * 4608, ge=1, description="Most pixels a frame may have (8K has 33 million)")
     max_duration_s: float = Field(21_600.0, gt=0, description="Longest video taken, in seconds")
+    sandbox: bool = Field(True, description="Decode media in processes that can do nothing else; needs Linux")
+    decode_timeout_s: float = Field(900.0, gt=0, description="Longest wait for a file's frames in all, in seconds")
+    decode_memory_mb: int | None = Field(
+        None, ge=64, description="Most memory that decoding a file takes, in MiB; unset: as `MAX_PIXELS` needs it"
+    )
     model_backend: Literal["onnx", "tfserving", "oip"] = Field(
         "onnx",
         description="What scores crops: `onnx`, in this process; `tfserving`, TensorFlow Serving or one that speaks as "

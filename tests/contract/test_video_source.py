@@ -1,7 +1,7 @@
 """Every video source gives the frames that a plain decode of the whole video would give, whatever it leaves out."""
 
 import hashlib
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -17,6 +17,7 @@ from dfd.sampling import FrameKind, FrameStamp, choose_frames, following_frame, 
 from dfd.types import Frame, ImageU8
 from dfd.video.convert import FrameConverter
 from dfd.video.pyav import PyAvOpener
+from dfd.video.sandboxed import SandboxedOpener
 
 SIZE = (128, 96)
 WORKING_SIDE_PX = 112
@@ -170,9 +171,24 @@ def reference(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return decode_plainly(described, described.write(tmp_path_factory.mktemp("clips")))
 
 
-@pytest.fixture
-def opener() -> VideoOpener:
-    return PyAvOpener(working_side_px=WORKING_SIDE_PX)
+ADAPTERS: dict[str, Callable[[int], VideoOpener]] = {
+    "here": lambda threads: PyAvOpener(working_side_px=WORKING_SIDE_PX, threads=threads),
+    "sandboxed": lambda threads: SandboxedOpener(working_side_px=WORKING_SIDE_PX, threads=threads),
+}
+
+
+@pytest.fixture(scope="module", params=ADAPTERS)
+def adapter(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def opener(adapter: str) -> Iterator[VideoOpener]:
+    opener = ADAPTERS[adapter](2)
+    yield opener
+    if isinstance(opener, SandboxedOpener):
+        opener.close()
 
 
 def seen(frames: Iterable[Frame]) -> list[tuple[float, str]]:
@@ -279,11 +295,11 @@ def test_no_targets_no_frames(plain_path: Path, opener: VideoOpener) -> None:
         assert video.complete
 
 
-def test_threads_do_not_change_frames(plain_path: Path) -> None:
+def test_threads_do_not_change_frames(plain_path: Path, adapter: str) -> None:
     times_s = sampling_times(3.0, 10.0, 256)
     samples = []
     for threads in (1, 2, 5):
-        with PyAvOpener(threads=threads).open(plain_path) as video:
+        with ADAPTERS[adapter](threads).open(plain_path) as video:
             samples.append(seen(video.sample(times_s)))
 
     assert samples[0] == samples[1] == samples[2]

@@ -39,6 +39,7 @@ from dfd.settings import Settings, load_settings
 from dfd.types import Verdict
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
+from dfd.video.sandboxed import SandboxedOpener
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,7 @@ def test_parts_that_are_given_are_used_and_nothing_is_loaded(tmp_path: Path) -> 
 def test_parts_that_are_not_given_are_built(tmp_path: Path) -> None:
     manifest = write_registry(tmp_path, version=SERVED)
     parts = build_parts(load_settings(models_dir=tmp_path, threads=1))
-    assert isinstance(parts.opener, PyAvOpener)
+    assert isinstance(parts.opener, SandboxedOpener)
     assert isinstance(parts.detector, BlazeFaceDetector)
     assert (parts.backend.name, parts.backend.ready()) == ("onnx", True)
     assert parts.threads == 1
@@ -139,7 +140,8 @@ def test_defaults_are_the_same_everywhere() -> None:
     settings = load_settings()
     assert analysis_options(settings) == AnalysisOptions()
     assert MediaLimits(settings.max_pixels, settings.max_duration_s) == MediaLimits()
-    assert isinstance(build_opener(settings), PyAvOpener)
+    assert isinstance(build_opener(settings), SandboxedOpener)
+    assert isinstance(build_opener(load_settings(sandbox=False)), PyAvOpener)
 
 
 def test_services_follow_the_settings(caplog: pytest.LogCaptureFixture) -> None:

@@ -63,6 +63,8 @@ _ERRORS: Final = (
     "explanation_unavailable",
     "invalid_parameter",
     "unreadable_video",
+    "decode_timed_out",
+    "decode_out_of_memory",
     "internal",
     "overloaded",
     "job_store_unavailable",

@@ -54,6 +54,8 @@ KINDS: Mapping[str, ProblemKind] = {
     "media_not_found": ProblemKind(422, "The media cannot be found"),
     "not_a_file": ProblemKind(422, "The media is not a file"),
     "unreadable_video": ProblemKind(422, "The file is no readable video"),
+    "decode_timed_out": ProblemKind(422, "The video takes too long to decode"),
+    "decode_out_of_memory": ProblemKind(422, "The video takes too much memory to decode"),
     "no_video_stream": ProblemKind(422, "The file holds no video"),
     "unsupported_codec": ProblemKind(415, "The video's codec is not supported"),
     "media_too_large": ProblemKind(413, "The video is too large or too long"),

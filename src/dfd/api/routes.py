@@ -71,6 +71,8 @@ scrapes = APIRouter(include_in_schema=False)
         "unsupported_codec",
         "invalid_parameter",
         "unreadable_video",
+        "decode_timed_out",
+        "decode_out_of_memory",
         "no_video_stream",
         "internal",
         "overloaded",

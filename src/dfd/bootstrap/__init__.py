@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 import dfd
 from dfd.backends.remote import Listener
 from dfd.bootstrap.backends import build_backend
+from dfd.bootstrap.decoding import build_opener as build_opener
 from dfd.bootstrap.registry import build_registry
 from dfd.device import Device
 from dfd.errors import ConfigurationError, InvalidParameter
@@ -30,8 +31,6 @@ from dfd.ports import FaceDetector, ModelBackend, VideoOpener
 from dfd.report import ModelIdentity, Origin
 from dfd.settings import Settings
 from dfd.telemetry.logs import log_backend_event
-from dfd.video.limits import MediaLimits
-from dfd.video.pyav import PyAvOpener
 
 Model = tuple[ModelBackend, ModelManifest]
 """A loaded model, and what it says of itself."""
@@ -67,12 +66,6 @@ class Parts:
     def explained_videos(self) -> ExplainedVideos:
         """What explains the answers of an analyzer of the same parts."""
         return ExplainedVideos(self.opener, Explainer(self.detector, self.backend, self.manifest))
-
-
-def build_opener(settings: Settings) -> VideoOpener:
-    """The video opener, with the limits of the settings."""
-    limits = MediaLimits(max_pixels=settings.max_pixels, max_duration_s=settings.max_duration_s)
-    return PyAvOpener(limits, working_side_px=settings.working_side_px, threads=settings.cpu_threads)
 
 
 def build_detector(
@@ -126,6 +119,7 @@ def build_parts(
     """
     # What an analysis multiplies is small: more threads of numpy's BLAS only spin, and take cores from the decoder.
     threadpool_limits(1, user_api="blas")
+    opener = opener or build_opener(settings)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
         chosen = settings.face_detector, settings.cpu_threads, settings.device, settings.retinaface_weights
         built = partial(build_detector, *chosen)
@@ -133,7 +127,6 @@ def build_parts(
         backend, manifest = model or build_model(settings, listener)
         _check_operating_point(manifest, settings.operating_point)
         of_parts = {"face_detector": settings.face_detector, "working_side_px": settings.working_side_px}
-        opener = opener or build_opener(settings)
         return Parts(opener, loading.result(), backend, manifest, settings.cpu_threads, of_parts)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dfd.aliases import Alias
 from dfd.backends.remote import Listener
 from dfd.bootstrap import Model, Parts, build_parts
+from dfd.bootstrap.decoding import tell_confinement
 from dfd.bootstrap.jobs import JobParts
 from dfd.bootstrap.registry import build_registry
 from dfd.monitoring.observing import Tallier, Tallying
@@ -83,6 +84,7 @@ def build_live(
     """
     observer = observer or Observer()
     parts = build_parts(settings, opener=opener, detector=detector, model=model, listener=listener)
+    tell_confinement(parts.opener)
     live = LiveModel(_loaded(parts, tallier, observer))
     registry = build_registry(settings)
 

@@ -22,6 +22,7 @@ from dfd.backends.model_server import ModelServer, ServerFault
 from dfd.backends.remote import STATUS_TIMEOUT_S
 from dfd.bootstrap import build_detector, build_model
 from dfd.bootstrap.backends import oip, tf_serving
+from dfd.bootstrap.decoding import confinement
 from dfd.bootstrap.registry import build_registry
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.output import PIPED_WIDTH
@@ -30,6 +31,7 @@ from dfd.errors import ConfigurationError, DfdError
 from dfd.onnx_sessions import missing_for_cuda
 from dfd.preprocessing import to_model_input
 from dfd.processors import available_cpus
+from dfd.sandbox.layers import in_words
 from dfd.settings import Settings, load_settings
 
 PACKAGES = (
@@ -75,8 +77,9 @@ def examine(settings: Settings) -> Findings:
     if settings.model_backend != "onnx":
         embedded = _attempt(partial(_model, settings.model_copy(update={"model_backend": "onnx"})))
     detectors = {name: _attempt(partial(_detector, name, settings)) for name in _detector_names(settings)}
+    sandbox = _attempt(partial(_sandbox, settings))
     return {
-        "ok": model["ok"] and detectors[settings.face_detector]["ok"],
+        "ok": model["ok"] and detectors[settings.face_detector]["ok"] and sandbox["ok"],
         "dfd": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -85,6 +88,7 @@ def examine(settings: Settings) -> Findings:
         "threads": settings.cpu_threads,
         "device": {"wanted": settings.device.value, "missing_for_cuda": missing_for_cuda()},
         "temporary_folder": _temporary_folder(),
+        "sandbox": sandbox,
         "models_dir": str(settings.models_dir),
         "model": {"name": settings.model_name, "version": settings.model_version, **model},
         "backends": {"onnx_runtime": _verdict(embedded), **_servers(settings)},
@@ -131,6 +135,14 @@ def _detector(name: str, settings: Settings) -> Findings:
     """Load a detector and let it look at a grey picture."""
     build_detector(name, 1, settings.device, settings.retinaface_weights).detect(np.full((128, 128, 3), 127, np.uint8))
     return {}
+
+
+def _sandbox(settings: Settings) -> Findings:
+    """Start a process as media is decoded in, and let it tell what holds it."""
+    found = confinement(settings)
+    if found is None:
+        return {"on": False, "held_by": "", "missing": ""}
+    return {"on": True, "held_by": str(found), "missing": in_words(found.missing) if found.missing else ""}
 
 
 def _servers(settings: Settings) -> dict[str, Findings]:
@@ -188,6 +200,7 @@ def _rows(findings: Findings) -> list[tuple[str, str, str]]:
         ("processors", "", f"{findings['cpus']}, of which an analysis uses {findings['threads']}"),
         ("device", "", _device(findings["device"])),
         ("temporary folder", "", f"{folder['path']}, {folder['free_bytes'] / 2**30:.1f} GiB free"),
+        ("sandbox", _word(findings["sandbox"]), _sandbox_detail(findings["sandbox"])),
         (f"model {model['name']}/{model['version']}", _word(model), _detail(model, findings["models_dir"])),
     ]
     for kind in ("backends", "detectors"):
@@ -205,6 +218,14 @@ def _device(device: Findings) -> str:
 
 def _word(part: Findings) -> str:
     return "ok" if part["ok"] else "no"
+
+
+def _sandbox_detail(part: Findings) -> str:
+    if not part["ok"]:
+        return str(part["message"])
+    if not part["on"]:
+        return "SANDBOX is off: media is decoded in the process that serves"
+    return f"{part['held_by']}; missing here: {part['missing']}" if part["missing"] else str(part["held_by"])
 
 
 def _detail(part: Findings, place: str) -> str:

@@ -18,6 +18,8 @@ Every class has a stable ``code``; HTTP statuses and exit codes are each mapped 
 
 from dfd.errors.base import DfdError
 from dfd.errors.media import (
+    DecodeOutOfMemory,
+    DecodeTimedOut,
     InputError,
     MediaNotFound,
     MediaTooLarge,
@@ -42,6 +44,8 @@ __all__ = [
     "BackendUnavailable",
     "CallbackRefused",
     "ConfigurationError",
+    "DecodeOutOfMemory",
+    "DecodeTimedOut",
     "DeliveryConflict",
     "DeliveryNotFound",
     "DfdError",

@@ -27,6 +27,18 @@ class UnreadableVideo(InputError):
     code = "unreadable_video"
 
 
+class DecodeTimedOut(UnreadableVideo):
+    """Decoding it takes longer than the limits allow."""
+
+    code = "decode_timed_out"
+
+
+class DecodeOutOfMemory(UnreadableVideo):
+    """Decoding it takes more memory than the limits allow."""
+
+    code = "decode_out_of_memory"
+
+
 class NoVideoStream(InputError):
     """The container holds no picture, only sound or data."""
 

@@ -88,6 +88,19 @@ class Orientation:
         return np.ascontiguousarray(image)
 
 
+class Orientations:
+    """The orientations of a video's frames; those with one rotation have one orientation."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Orientation] = {}
+
+    def of(self, frame: VideoFrame) -> Orientation:
+        """The orientation of a frame."""
+        if frame.rotation not in self._known:
+            self._known[frame.rotation] = Orientation.of(frame)
+        return self._known[frame.rotation]
+
+
 def _without_unnamed_side_data(frame: VideoFrame) -> VideoFrame:
     """The frame without side data of the kinds that PyAV has no names for, such as a photograph's EXIF block."""
     graph = Graph()
@@ -138,13 +151,19 @@ class FrameConverter:
         self._working_side_px = working_side_px
         self._pixel_aspect = pixel_aspect
         self._reformatter = VideoReformatter()
-        self._orientations: dict[int, Orientation] = {}
+        self._orientations = Orientations()
 
-    def convert(self, frame: VideoFrame) -> tuple[ImageU8, float]:
-        """The upright picture, ``(H, W, 3) uint8`` RGB, and its pixels for one pixel of the upright source."""
-        if frame.rotation not in self._orientations:
-            self._orientations[frame.rotation] = Orientation.of(frame)
-        geometry = Geometry.of(frame, self._pixel_aspect, self._orientations[frame.rotation])
+    def convert(self, frame: VideoFrame, orientation: Orientation | None = None) -> tuple[ImageU8, float]:
+        """From a decoded frame to a picture.
+
+        Args:
+            frame: as the decoder made it.
+            orientation: how to turn it; None asks the frame itself.
+
+        Returns:
+            the upright picture, ``(H, W, 3) uint8`` RGB, and its pixels for one pixel of the upright source.
+        """
+        geometry = Geometry.of(frame, self._pixel_aspect, orientation or self._orientations.of(frame))
         scale = min(1.0, self._working_side_px / max(geometry.width_px, geometry.height_px))
         size = max(1, round(geometry.width_px * scale)), max(1, round(geometry.height_px * scale))
         return geometry.orientation.apply(self._rgb(frame, size)), scale

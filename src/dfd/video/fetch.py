@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from av.video.frame import VideoFrame
 
 from dfd.sampling import FOLLOWING_S, FrameKind, FrameStamp, following_frame
+from dfd.video.convert import Orientation
 from dfd.video.packets import PacketKind
 from dfd.video.plan import JUMP_S, REORDER_DEPTH, Planner, Segment
 from dfd.video.probe import Probe
@@ -22,11 +23,15 @@ class Sampled:
         pts_s: presentation time in seconds since the first frame.
         frame: the frame.
         following: the one that follows it; None where it was not asked for or there is none.
+        orientation: how to turn `frame`; None where it says that itself.
+        following_orientation: how to turn `following`, likewise.
     """
 
     pts_s: float
     frame: VideoFrame
     following: VideoFrame | None = None
+    orientation: Orientation | None = None
+    following_orientation: Orientation | None = None
 
 
 class Fetch(ABC):

@@ -1,13 +1,15 @@
 """Videos and pictures, read with FFmpeg through PyAV."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from dfd.errors import UnreadableVideo
 from dfd.ports import VideoOpener, VideoSource
 from dfd.types import Frame, ImageU8, VideoInfo
 from dfd.video.convert import FrameConverter
-from dfd.video.fetch import Sampled, fetch
+from dfd.video.fetch import Fetch, Sampled, fetch
 from dfd.video.limits import MediaLimits
 from dfd.video.probe import probe
 from dfd.video.reader import StreamReader
@@ -15,8 +17,48 @@ from dfd.video.reader import StreamReader
 DEFAULT_WORKING_SIDE_PX = 1280
 
 
+class Decoder(ABC):
+    """What decodes one file, here (`LocalDecoder`) or elsewhere (`dfd.video.sandboxed`). For one thread at a time.
+
+    Attributes:
+        name: of the file, for messages.
+        info: what it holds.
+        pixel_aspect: width of a stored pixel over its height.
+    """
+
+    name: str
+    info: VideoInfo
+    pixel_aspect: Fraction | None
+
+    @abstractmethod
+    def fetch(self, times_s: Sequence[float], *, with_next: bool) -> Fetch:
+        """Begin to read a sample of at least one target; one that was begun before is thereby given up."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free what it holds; safe to call twice."""
+
+
+class LocalDecoder(Decoder):
+    """Decodes in this process."""
+
+    def __init__(self, reader: StreamReader, limits: MediaLimits) -> None:
+        """Look at a freshly opened file; raises as `dfd.video.probe.probe` does."""
+        self.reader = reader
+        self._probe = probe(reader, limits)
+        self.name = reader.name
+        self.info = self._probe.info
+        self.pixel_aspect = self._probe.pixel_aspect
+
+    def fetch(self, times_s: Sequence[float], *, with_next: bool) -> Fetch:
+        return fetch(self.reader, self._probe, times_s, with_next=with_next)
+
+    def close(self) -> None:
+        self.reader.close()
+
+
 class PyAvOpener(VideoOpener):
-    """Opens every format of `dfd.video.reader` with a decoder in FFmpeg."""
+    """Opens every format of `dfd.video.reader` with a decoder in FFmpeg, in this process."""
 
     def __init__(
         self, limits: MediaLimits | None = None, working_side_px: int = DEFAULT_WORKING_SIDE_PX, threads: int = 0
@@ -37,7 +79,7 @@ class PyAvOpener(VideoOpener):
     def open(self, path: Path) -> VideoSource:
         reader = StreamReader(path, self._limits, self._threads)
         try:
-            return PyAvVideo(reader, self._limits, self._working_side_px)
+            return PyAvVideo(LocalDecoder(reader, self._limits), self._working_side_px)
         except BaseException:
             reader.close()
             raise
@@ -46,16 +88,15 @@ class PyAvOpener(VideoOpener):
 class PyAvVideo(VideoSource):
     """One opened video. For one thread at a time, which need not be the one that opened it."""
 
-    def __init__(self, reader: StreamReader, limits: MediaLimits, working_side_px: int) -> None:
-        self._reader = reader
-        self._probe = probe(reader, limits)
-        self._converter = FrameConverter(working_side_px, self._probe.pixel_aspect)
+    def __init__(self, decoder: Decoder, working_side_px: int) -> None:
+        self._decoder = decoder
+        self._converter = FrameConverter(working_side_px, decoder.pixel_aspect)
         self._complete = False
         self._closed = False
 
     @property
     def info(self) -> VideoInfo:
-        return self._probe.info
+        return self._decoder.info
 
     @property
     def complete(self) -> bool:
@@ -68,23 +109,23 @@ class PyAvVideo(VideoSource):
         if not times_s:
             self._complete = True
             return
-        fetching = fetch(self._reader, self._probe, times_s, with_next=with_next)
+        fetching = self._decoder.fetch(times_s, with_next=with_next)
         count = 0
         for sampled in fetching.frames():
-            image, scale = self._converter.convert(sampled.frame)
+            image, scale = self._converter.convert(sampled.frame, sampled.orientation)
             yield Frame(count, sampled.pts_s, image, scale, self._following(sampled, image))
             count += 1
         if not count:
-            raise UnreadableVideo(f"{self._reader.name}: not one frame of it can be decoded; it is damaged or cut off")
+            raise UnreadableVideo(f"{self._decoder.name}: not one frame of it can be decoded; it is damaged or cut off")
         self._complete = not fetching.damaged
 
     def _following(self, sampled: Sampled, image: ImageU8) -> ImageU8 | None:
         """The picture that follows a sampled one, `image`; None where there is none of its size."""
         if sampled.following is None:
             return None
-        following, _ = self._converter.convert(sampled.following)
+        following, _ = self._converter.convert(sampled.following, sampled.following_orientation)
         return following if following.shape == image.shape else None
 
     def close(self) -> None:
         self._closed = True
-        self._reader.close()
+        self._decoder.close()

@@ -1,6 +1,8 @@
 """A container and its decoder, opened so that nothing but the one file is ever read."""
 
+import errno
 import os
+from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -44,10 +46,19 @@ class StreamReader:
     Attributes:
         stream: the main video stream.
         damaged: whether reading broke off before the end of the file.
+        starved: whether a decoder or a container asked for memory that there is not.
     """
 
-    def __init__(self, path: Path, limits: MediaLimits, threads: int) -> None:
+    def __init__(
+        self, path: Path, limits: MediaLimits, threads: int, open_again: Callable[[], FileIO] | None = None
+    ) -> None:
         """Open a file.
+
+        Args:
+            path: the file.
+            limits: what is refused.
+            threads: decoder threads; 0 for one for each processor that this process may use.
+            open_again: gives the file's bytes from the first on, each time anew; None opens `path`.
 
         Raises:
             MediaNotFound, NotAFile, UnreadableVideo, NoVideoStream, UnsupportedCodec, MediaTooLarge
@@ -55,7 +66,9 @@ class StreamReader:
         self._path = path
         self._limits = limits
         self._threads = threads
+        self._open_file = open_again or (lambda: open_media(path))
         self.damaged = False
+        self.starved = False
         self._file, self._container = self._open()
 
     @property
@@ -72,7 +85,8 @@ class StreamReader:
         """The stream's next packet; None at the end, or where the file cannot be read on."""
         try:
             packet = next(self._packets, None)
-        except (av.FFmpegError, OSError):
+        except (av.FFmpegError, OSError) as error:
+            self._note(error)
             self.damaged = True
             return None
         if packet is None or (packet.size == 0 and packet.dts is None):
@@ -91,6 +105,7 @@ class StreamReader:
         try:
             return self.stream.codec_context.decode(packet)
         except (av.FFmpegError, ValueError) as error:
+            self._note(error)
             raise StreamDamaged(str(error)) from error
 
     def flush(self) -> None:
@@ -117,8 +132,11 @@ class StreamReader:
         self._container.close()
         self._file.close()
 
+    def _note(self, error: Exception) -> None:
+        self.starved = self.starved or getattr(error, "errno", None) == errno.ENOMEM
+
     def _open(self) -> tuple[FileIO, InputContainer]:
-        file = _open_file(self._path)
+        file = self._open_file()
         try:
             container = self._open_container(file)
         except BaseException:
@@ -146,6 +164,7 @@ class StreamReader:
                 io_open=_refuse_other_files,
             )
         except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
+            self._note(error)
             raise UnreadableVideo(
                 f"{self.name} is not a video that can be read: it is damaged, cut off or of another kind; "
                 "check that it plays, or export it again as MP4"
@@ -175,8 +194,12 @@ class StreamReader:
         context.thread_count = max(1, min(wanted, _PIXELS_IN_FLIGHT // max(1, context.width * context.height)))
 
 
-def _open_file(path: Path) -> FileIO:
-    """Open for reading, without the name: FFmpeg would take some names for a protocol, a format or a pattern."""
+def open_media(path: Path) -> FileIO:
+    """Open for reading, without the name: FFmpeg would take some names for a protocol, a format or a pattern.
+
+    Raises:
+        MediaNotFound, NotAFile, UnreadableVideo: there is no file that could be read.
+    """
     if not path.exists():
         raise MediaNotFound(f"{path.name}: there is no such file")
     if not path.is_file():

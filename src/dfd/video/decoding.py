@@ -1,0 +1,154 @@
+"""Decoding in a child (`dfd.sandbox`): opens one file, and hands frames over as long as it is asked for them."""
+
+import codecs
+import importlib
+import mmap
+import os
+import pkgutil
+from collections import deque
+from collections.abc import Sequence
+from io import FileIO
+from pathlib import Path
+
+import av
+
+from dfd.errors import InputError
+from dfd.sandbox.wire import Channel, Message
+from dfd.video.convert import Orientations
+from dfd.video.fetch import Sampled
+from dfd.video.handover import Description, learn_sitings
+from dfd.video.limits import MediaLimits
+from dfd.video.protocol import (
+    NO_MEMORY,
+    Delivery,
+    Kind,
+    Opened,
+    Opening,
+    Room,
+    pack_error,
+    unpack_times,
+)
+from dfd.video.pyav import LocalDecoder
+from dfd.video.reader import StreamReader
+
+
+def serve(channel: Channel, fds: Sequence[int]) -> None:
+    """Open the file behind the one descriptor, then hand over what is asked for, until nobody asks any more."""
+    request = channel.receive()
+    opening = Opening.unpacked(request.body)
+    readers: list[StreamReader] = []
+    try:
+        readers.append(StreamReader(Path(opening.name), opening.limits, opening.threads, lambda: _again(fds[0])))
+        decoder = LocalDecoder(readers[0], opening.limits)
+    except InputError as error:
+        starved = isinstance(error.__cause__, MemoryError) or any(reader.starved for reader in readers)
+        channel.send(Kind.ERROR, _error(error, starved and _is_short(opening.limits)))
+        return
+    channel.send(Kind.OPENED, Opened(decoder.info, decoder.pixel_aspect).packed())
+    _Server(channel, decoder, opening.limits).run()
+
+
+class _Stopped(Exception):
+    """The sample is not wanted any more."""
+
+
+class _Server:
+    def __init__(self, channel: Channel, decoder: LocalDecoder, limits: MediaLimits) -> None:
+        self._channel = channel
+        self._decoder = decoder
+        self._limits = limits
+        self._orientations = Orientations()
+        self._memory = memoryview(b"")
+        self._room = Room(0)
+        self._free: deque[int] = deque()
+
+    def run(self) -> None:
+        while True:
+            message = self._channel.receive()
+            if message.kind == Kind.SAMPLE:
+                self._sample(message.body)
+            elif message.kind == Kind.STOP:
+                self._channel.send(Kind.STOPPED)
+
+    def _sample(self, body: bytes) -> None:
+        times_s, with_next = unpack_times(body)
+        self._free = deque(range(self._room.slots))
+        try:
+            fetching = self._decoder.fetch(times_s, with_next=with_next)
+            for sampled in fetching.frames():
+                self._hand_over(sampled)
+        except _Stopped:
+            self._channel.send(Kind.STOPPED)
+            return
+        except InputError as error:
+            self._channel.send(Kind.ERROR, _error(error, self._decoder.reader.starved and _is_short(self._limits)))
+            return
+        if self._decoder.reader.starved and _is_short(self._limits):
+            self._channel.send(Kind.ERROR, pack_error(NO_MEMORY, ""))
+            return
+        self._channel.send(Kind.DONE, bytes([fetching.damaged]))
+
+    def _hand_over(self, sampled: Sampled) -> None:
+        while self._channel.pending():
+            self._heed(self._channel.receive())
+        frames = [frame for frame in (sampled.frame, sampled.following) if frame is not None]
+        pictures = [Description.of(frame, self._orientations.of(frame)) for frame in frames]
+        self._make_room(max(picture.size_bytes for picture in pictures))
+        while not self._free:
+            self._heed(self._channel.receive())
+        slot = self._free.popleft()
+        for number, (picture, frame) in enumerate(zip(pictures, frames, strict=True)):
+            picture.write(frame, self._room.part(self._memory, slot, number))
+        self._channel.send(Kind.FRAME, Delivery(sampled.pts_s, slot, tuple(pictures)).packed())
+
+    def _make_room(self, size_bytes: int) -> None:
+        """Ask for more shared memory where a picture is larger than all before it."""
+        if size_bytes <= self._room.picture_bytes:
+            return
+        self._channel.send(Kind.NEEDS, Room(size_bytes).packed())
+        while size_bytes > self._room.picture_bytes:
+            self._heed(self._channel.receive())
+        # the other side has copied out all that came before it read NEEDS
+        self._free = deque(range(self._room.slots))
+
+    def _heed(self, message: Message) -> None:
+        if message.kind == Kind.STOP:
+            raise _Stopped
+        if message.kind == Kind.FREE:
+            self._free.append(message.body[0])
+        if message.kind == Kind.MEMORY:
+            (fd,) = message.fds
+            self._room = Room.unpacked(message.body)
+            self._memory = memoryview(mmap.mmap(fd, self._room.size_bytes))
+            os.close(fd)
+
+
+def _error(error: InputError, is_short: bool) -> bytes:
+    return pack_error(NO_MEMORY if is_short else error.code, str(error))
+
+
+def _again(fd: int) -> FileIO:
+    os.lseek(fd, 0, os.SEEK_SET)
+    return FileIO(os.dup(fd))
+
+
+def _is_short(limits: MediaLimits) -> bool:
+    """Whether memory is short indeed, now that something was refused some: damaged files ask for absurd amounts."""
+    try:
+        mmap.mmap(-1, 4 * limits.max_pixels, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except (OSError, MemoryError):
+        return True
+    return False
+
+
+def _prepare() -> None:
+    """Load now what is else loaded when it is first needed: a child finds no file any more."""
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for encoding in ("ascii", "latin-1", "utf-8", "utf-16"):
+        codecs.lookup(encoding)
+    learn_sitings()
+
+
+_prepare()
