@@ -134,8 +134,8 @@ class Launcher:
     def _warm_up(self) -> None:
         try:
             self._started()
-        except Unavailable as error:
-            _LOG.warning("%s", error)
+        except Unavailable as error:  # the first piece of work meets it too, unless this process ends before
+            _LOG.debug("%s", error)
 
     def _started(self) -> "_Started":
         with self._lock:
