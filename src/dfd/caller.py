@@ -20,6 +20,9 @@ DEFAULT_TENANT: Final = "default"
 KEY_PREFIX: Final = "dfd_"
 """What API keys begin with, so that people and scanners of secrets know one when they see it."""
 
+USE_NOTED_EVERY_S: Final = 60.0
+"""A key's use is written down this often at most, so that a busy caller costs no write each time."""
+
 LONGEST_TOKEN: Final = 8192
 """Characters of a credential at most; a longer one is none."""
 
@@ -127,6 +130,10 @@ class ApiKey:
     def good(self, now_s: float) -> bool:
         """Whether it is neither revoked nor expired."""
         return self.revoked_at_s is None and (self.expires_at_s is None or now_s < self.expires_at_s)
+
+    def used_lately(self, now_s: float) -> bool:
+        """Whether its use was noted so short a time ago that it need not be noted again."""
+        return self.last_used_at_s is not None and now_s < self.last_used_at_s + USE_NOTED_EVERY_S
 
     def revoked(self, now_s: float) -> "ApiKey":
         """Good for nothing any more; the first time it was revoked counts."""

@@ -134,6 +134,23 @@ def test_a_key_ends_when_it_is_revoked_and_that_is_written_down(house: House) ->
         house.desk.revoke("another")
 
 
+def test_a_busy_key_is_noted_once_a_minute(house: House) -> None:
+    noted = []
+
+    class Counting(FakeKeyStore):
+        def used(self, key_id: str, now_s: float) -> None:
+            noted.append(now_s)
+            super().used(key_id, now_s)
+
+    keys = Counting()
+    token = keys.make("acme")
+    door = Authenticator(lambda: house.now_s, keys=keys)
+    for _ in range(13):
+        door.caller_of(token)
+        house.now_s += 10.0
+    assert noted == [NOW_S, NOW_S + 60.0, NOW_S + 120.0]
+
+
 def test_nobody_is_turned_away_because_the_use_of_a_key_cannot_be_noted(house: House) -> None:
     class ReadOnly(FakeKeyStore):
         def used(self, key_id: str, now_s: float) -> None:

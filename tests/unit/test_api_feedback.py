@@ -14,7 +14,7 @@ from dfd.errors import JobStoreUnavailable
 from dfd.feedback import MOST_FEEDBACK, Evidence, Label
 from dfd.histograms import SCORE, ReferenceHistogram
 from dfd.jobs.feedback import FeedbackDesk
-from dfd.jobs.sweeper import Sweeper
+from dfd.jobs.sweeper import Sweeper, TablesBeside
 from dfd.monitoring.measuring import tally_of
 from dfd.monitoring.monitor import ModelMonitor
 from dfd.reporting import report_to_dict
@@ -135,7 +135,7 @@ async def test_what_is_left_of_feedback_is_swept_in_the_end(api: Api) -> None:
     await api.give(job_id, label="fake", note="sure")
     house = api.house
     house.policy = replace(house.policy, retention_s=10.0, feedback_retention_s=100.0)
-    sweeper = Sweeper(house.store, house.storage, house.queue, house.policy, house.clock, api.feedback)
+    sweeper = Sweeper(house.store, house.storage, house.queue, house.policy, house.clock, TablesBeside(api.feedback))
     given_s, house.now_s = house.now_s, house.now_s + 20
     sweeper.sweep()
     sweeper.sweep()

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.access_fakes import FakeAuditLog
 from tests.api_client import PATIENCE_S, FakeAnalyzer
 from tests.fakes import FakeJobStore, FakeNotifier, FakeQueue, FakeRolloutStore, FakeStorage, make_report
 from tests.live_service import until
 from tests.rollout_traffic import STARTED, make_rollout
 
+from dfd.access.trail import AuditTrail
+from dfd.audit import Action
 from dfd.challenge.observation import Arm, Observation
 from dfd.challenge.rollout import RolloutState
 from dfd.errors import (
@@ -36,7 +39,7 @@ from dfd.jobs.deliverer import Deliverer
 from dfd.jobs.desk import JobDesk, JobRequest, ReceivedFile
 from dfd.jobs.options import options_from_dict, options_to_dict, result_key
 from dfd.jobs.policy import DeliveryPolicy, JobPolicy
-from dfd.jobs.sweeper import Sweeper
+from dfd.jobs.sweeper import Sweeper, TablesBeside
 from dfd.jobs.worker import Worker
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import JobFilter
@@ -622,10 +625,25 @@ def test_observations_of_a_rollout_that_is_over_go_with_the_jobs_of_their_time(h
     rollouts.start(rollout)
     rollouts.observe([Observation(rollout.rollout_id, "ab" * 32, Arm.CHAMPION, True, house.now_s, Verdict.FAKE, 0.9)])
     house.policy = replace(house.policy, retention_s=10.0)
-    sweeper = Sweeper(house.store, house.storage, house.queue, house.policy, house.clock, rollouts=rollouts)
+    sweeper = Sweeper(
+        house.store, house.storage, house.queue, house.policy, house.clock, TablesBeside(rollouts=rollouts)
+    )
     house.now_s += 11.0
     sweeper.sweep()
     assert len(rollouts.observations(rollout.rollout_id)) == 1  # it still runs
     assert rollouts.change(rollout.rollout_id, lambda found: found.ended_as(RolloutState.STOPPED, STARTED)) is not None
     sweeper.sweep()
     assert rollouts.observations(rollout.rollout_id) == []
+
+
+def test_entries_of_the_audit_log_are_kept_for_their_time_and_no_longer(house: House) -> None:
+    log = FakeAuditLog()
+    AuditTrail(log, house.clock).operator_did(Action.KEY_REVOKED, "k1")
+    house.policy = replace(house.policy, audit_retention_s=10.0)
+    sweeper = Sweeper(house.store, house.storage, house.queue, house.policy, house.clock, TablesBeside(audit=log))
+    house.now_s += 10.0
+    sweeper.sweep()
+    assert len(log.entries) == 1
+    house.now_s += 0.1
+    sweeper.sweep()
+    assert log.entries == []

@@ -21,7 +21,7 @@ from dfd.jobs.deliverer import Deliverer
 from dfd.jobs.desk import JobDesk
 from dfd.jobs.feedback import FeedbackDesk
 from dfd.jobs.policy import DeliveryPolicy, JobPolicy
-from dfd.jobs.sweeper import Sweeper
+from dfd.jobs.sweeper import Sweeper, TablesBeside
 from dfd.jobs.worker import Analyze, Worker
 from dfd.monitoring.monitor import ModelMonitor
 from dfd.monitoring.observing import Tallier
@@ -119,7 +119,8 @@ class JobParts:
             Worker(f"{place}-{number}", self.store, self.storage, analyze, self.write, self.policy, self.clock)
             for number in range(count)
         ]
-        sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock, self.feedback, self.rollouts)
+        beside = TablesBeside(self.feedback, self.rollouts, self.audit)
+        sweeper = Sweeper(self.store, self.storage, self.queue, self.policy, self.clock, beside)
         return Crew(workers, sweeper, self.queue, self.policy, self._deliverers())
 
     def _deliverers(self) -> list[Deliverer]:
@@ -213,6 +214,7 @@ def _policy(settings: Settings) -> JobPolicy:
         retry=Retry(max_attempts=settings.job_max_attempts),
         retention_s=settings.retention_days * _DAY_S,
         feedback_retention_s=settings.feedback_retention_days * _DAY_S,
+        audit_retention_s=settings.audit_retention_days * _DAY_S,
         zero_retention=settings.zero_retention,
     )
 

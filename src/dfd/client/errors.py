@@ -9,7 +9,7 @@
     ├── NotInTime             a job has not ended in the time that was given
     └── ProblemError          the service said no, and why
         ├── Refused           the request or the media is at fault
-        │   ├── Unauthorized  no bearer token, or the wrong one
+        │   ├── Unauthorized  no valid credential
         │   ├── NotFound      no such job
         │   └── Conflict      the job, or the key, is in no state for it
         ├── TryLater          busy, or a part is away; says when to come back

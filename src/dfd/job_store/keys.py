@@ -2,18 +2,15 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import RowMapping, delete, insert, or_, select, update
 
 from dfd.audit import Action, AuditEntry
-from dfd.caller import Allowance, ApiKey, scopes_of, scopes_to_text
+from dfd.caller import USE_NOTED_EVERY_S, Allowance, ApiKey, scopes_of, scopes_to_text
 from dfd.job_store.database import Database
 from dfd.job_store.schema import API_KEYS, AUDIT
 from dfd.ports.access import AuditFilter, AuditLog, KeyStore
-
-_NOTED_EVERY_S: Final = 60.0
-"""A key's use is written down this often at most, so that a busy caller costs no write each time."""
 
 
 class SqlKeyStore(KeyStore):
@@ -50,13 +47,11 @@ class SqlKeyStore(KeyStore):
             return changed
 
     def used(self, key_id: str, now_s: float) -> None:
-        long_ago = or_(API_KEYS.c.last_used_at_s.is_(None), API_KEYS.c.last_used_at_s <= now_s - _NOTED_EVERY_S)
-        stale = API_KEYS.c.key_id == key_id, long_ago
-        with self._database.reading() as connection:
-            if connection.execute(select(API_KEYS.c.key_id).where(*stale)).first() is None:
-                return
+        long_ago = or_(API_KEYS.c.last_used_at_s.is_(None), API_KEYS.c.last_used_at_s <= now_s - USE_NOTED_EVERY_S)
         with self._database.writing() as connection:
-            connection.execute(update(API_KEYS).where(*stale).values(last_used_at_s=now_s))
+            connection.execute(
+                update(API_KEYS).where(API_KEYS.c.key_id == key_id, long_ago).values(last_used_at_s=now_s)
+            )
 
 
 class SqlAuditLog(AuditLog):

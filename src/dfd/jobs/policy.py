@@ -22,6 +22,7 @@ class JobPolicy:
         retry: of attempts that were lost or failed.
         retention_s: an ended job, its file and its report are kept for so long.
         feedback_retention_s: what is left of feedback on a job that is gone is kept for so long after it was given.
+        audit_retention_s: an entry of the audit log is kept for so long.
         zero_retention: delete the file as soon as the job has ended.
         orphan_s: a stored file without a job is removed when it is as old.
     """
@@ -37,6 +38,7 @@ class JobPolicy:
     retry: Retry = field(default_factory=Retry)
     retention_s: float = 30 * 86_400.0
     feedback_retention_s: float = 730 * 86_400.0
+    audit_retention_s: float = 365 * 86_400.0
     zero_retention: bool = False
     orphan_s: float = 86_400.0
 
@@ -47,7 +49,7 @@ class JobPolicy:
             raise ValueError("a lease must outlive two lost heartbeats")
         if (
             min(self.timeout_s, self.poll_s, self.sweep_s, self.orphan_s) <= 0
-            or min(self.retention_s, self.feedback_retention_s) < 0
+            or min(self.retention_s, self.feedback_retention_s, self.audit_retention_s) < 0
         ):
             raise ValueError(f"times must be positive, got {self}")
 

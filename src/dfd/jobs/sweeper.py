@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from dfd.job import Job
 from dfd.jobs.desk import UPLOADS
 from dfd.jobs.policy import JobPolicy
 from dfd.ports import JobQueue, JobStore, ObjectStorage
+from dfd.ports.access import AuditLog
 from dfd.ports.feedback import FeedbackStore
 from dfd.ports.rollouts import RolloutStore
 
@@ -15,6 +17,21 @@ _LOG = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 500
 """Jobs touched by one sweep of a kind; the next sweep takes the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class TablesBeside:
+    """Tables beside that of jobs of which old rows go; None leaves one alone.
+
+    Attributes:
+        feedback: that on jobs that are gone.
+        rollouts: whose observations are kept as long as an ended job.
+        audit: the log of who did what.
+    """
+
+    feedback: FeedbackStore | None = None
+    rollouts: RolloutStore | None = None
+    audit: AuditLog | None = None
 
 
 class Sweeper:
@@ -27,8 +44,7 @@ class Sweeper:
         queue: JobQueue,
         policy: JobPolicy,
         clock: Callable[[], float],
-        feedback: FeedbackStore | None = None,
-        rollouts: RolloutStore | None = None,
+        beside: TablesBeside = TablesBeside(),
     ) -> None:
         """Sweep by the rules of `policy`.
 
@@ -38,16 +54,14 @@ class Sweeper:
             queue: wakes workers.
             policy: limits and times.
             clock: seconds since the epoch.
-            feedback: the table of feedback; None leaves it alone.
-            rollouts: the table of rollouts, whose observations are kept as long as an ended job; likewise.
+            beside: tables that are swept too.
         """
         self._store = store
         self._storage = storage
         self._queue = queue
         self._policy = policy
         self._clock = clock
-        self._feedback = feedback
-        self._rollouts = rollouts
+        self._beside = beside
 
     def sweep(self) -> None:
         """Give jobs of dead workers back to the queue, end what is over, and delete what is no longer kept.
@@ -84,10 +98,12 @@ class Sweeper:
         count = self._store.remove_ended(before_s, _AT_ONCE)
         if count:
             _LOG.info("jobs forgotten", extra={"count": count})
-        if self._rollouts is not None:
-            self._rollouts.forget(before_s)
-        if self._feedback is not None:
-            self._feedback.forget(self._clock() - self._policy.feedback_retention_s, _AT_ONCE)
+        if self._beside.rollouts is not None:
+            self._beside.rollouts.forget(before_s)
+        if self._beside.feedback is not None:
+            self._beside.feedback.forget(self._clock() - self._policy.feedback_retention_s, _AT_ONCE)
+        if self._beside.audit is not None:
+            self._beside.audit.forget(self._clock() - self._policy.audit_retention_s, _AT_ONCE)
 
     def delete_orphans(self) -> int:
         """Delete old files that belong to no job: their process died before it wrote the row, or after it went.

@@ -36,7 +36,7 @@ class KeyStore(ABC):
 
     @abstractmethod
     def used(self, key_id: str, now_s: float) -> None:
-        """Note that a key has let somebody in."""
+        """Note that a key has let somebody in, unless that was noted lately (`dfd.caller.USE_NOTED_EVERY_S`)."""
 
 
 class TokenVerifier(ABC):
