@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from dfd.errors import ConfigurationError
 from dfd.processors import available_cpus
+from dfd.secret_files import BaseWithSecretFiles
 from dfd.setting_types import BrokerUrl, HttpUrl, LenientBool, LogLevel, Origins, ServerUrl, weakness_of
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -41,7 +42,7 @@ def default_models_dir() -> Path:
     return _PACKAGED_MODELS if _PACKAGED_MODELS.is_dir() else _CHECKOUT_MODELS
 
 
-class Settings(BaseSettings):
+class Settings(BaseWithSecretFiles):
     """The settings; read them with `load_settings`, which words the errors."""
 
     model_config = SettingsConfigDict(
@@ -206,6 +207,9 @@ class Settings(BaseSettings):
     require_auth: bool = Field(False, description="Ask for `Authorization: Bearer <JWT_SECRET>`")
     jwt_secret: SecretStr | None = Field(
         None, description="The bearer secret, at least 8 characters; sample values are refused while auth is required"
+    )
+    secrets_dir: Path | None = Field(
+        None, description="Folder of files, each named as a setting in small letters and holding its value; unset: none"
     )
     log_level: LogLevel = Field("INFO", description="Least level that is logged")
     debug: LenientBool = Field(False, description="Show stack traces of internal errors on the command line")
