@@ -61,7 +61,7 @@ USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 # Of `dfd serve`. A worker has no port unless METRICS_PORT is set: give it a check of its own, or none.
-HEALTHCHECK --interval=15s --timeout=6s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=6s --start-period=60s --retries=3 \
     CMD ["python", "/opt/dfd/bin/healthcheck.py", "http://127.0.0.1:8000/readyz"]
 ENTRYPOINT ["dfd"]
 CMD ["serve"]
