@@ -91,6 +91,7 @@ samples: $(DEV) ## Make the sample clips again
 lock: ## Pin every requirement again (needs uv; LOCK="--upgrade" for newer releases)
 	$(compile) --group build -o requirements/build.txt
 	$(compile) pyproject.toml -c requirements/build.txt -o requirements/serve.txt
+	$(compile) pyproject.toml --extra scale --extra grpc --extra sign $(pinned) -o requirements/container.txt
 	$(compile) pyproject.toml --group dev $(pinned) -o requirements/dev.txt
 	$(compile) --group servers -o requirements/servers.txt
 	$(compile) pyproject.toml --extra train --group train-test $(pinned) -o requirements/train.txt

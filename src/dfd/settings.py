@@ -15,6 +15,7 @@ from dfd.access_settings import AccessSettings
 from dfd.device import Device
 from dfd.errors import ConfigurationError
 from dfd.processors import available_cpus
+from dfd.secret_files import BaseWithSecretFiles
 from dfd.setting_types import BrokerUrl, HttpUrl, LenientBool, LogLevel, ServerUrl, weakness_of
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -44,7 +45,7 @@ def default_models_dir() -> Path:
     return _PACKAGED_MODELS if _PACKAGED_MODELS.is_dir() else _CHECKOUT_MODELS
 
 
-class Settings(AccessSettings):
+class Settings(AccessSettings, BaseWithSecretFiles):
     """The settings; read them with `load_settings`, which words the errors."""
 
     model_config = SettingsConfigDict(
@@ -208,6 +209,9 @@ class Settings(AccessSettings):
     )
     public_url: HttpUrl | None = Field(
         None, description="Address that callers reach the service at, for links in webhooks; unset: links are paths"
+    )
+    secrets_dir: Path | None = Field(
+        None, description="Folder of files, each named as a setting in small letters and holding its value; unset: none"
     )
     log_level: LogLevel = Field("INFO", description="Least level that is logged")
     debug: LenientBool = Field(False, description="Show stack traces of internal errors on the command line")

@@ -40,8 +40,8 @@ def test_serving_installs_no_training_framework() -> None:
     assert not TRAINING_FRAMEWORKS & pins(ROOT / "requirements" / "serve.txt").keys()
 
 
-@pytest.mark.parametrize("name", ["dev", "train"])
-def test_development_and_training_use_what_serving_uses(name: str) -> None:
+@pytest.mark.parametrize("name", ["container", "dev", "train"])
+def test_container_development_and_training_use_what_serving_uses(name: str) -> None:
     serving = pins(ROOT / "requirements" / "serve.txt")
     other = pins(ROOT / "requirements" / f"{name}.txt")
 

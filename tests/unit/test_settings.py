@@ -276,3 +276,56 @@ def test_an_alias_is_taken_for_a_version_and_a_number_stays_one(version: str) ->
 def test_what_is_neither_a_number_nor_an_alias_is_refused(version: str) -> None:
     with pytest.raises(ConfigurationError, match="MODEL_VERSION"):
         load_settings(model_version=version)
+
+
+def _secrets(tmp_path: Path, **files: str) -> Path:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_secrets_are_read_from_files(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = _secrets(tmp_path, database_url="postgresql://dfd:word@db/dfd\n", JWT_SECRET=f"{SECRET}\n", other="x")
+    if place == "environment":
+        monkeypatch.setenv("SECRETS_DIR", str(folder))
+    else:
+        Path(".env").write_text(f"SECRETS_DIR={folder}\n", encoding="utf-8")
+    settings = load_settings(require_auth=True)
+    assert settings.jobs_url == "postgresql://dfd:word@db/dfd"
+    assert settings.bearer_token == SECRET
+
+
+def test_the_environment_and_the_file_win_over_secret_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = _secrets(tmp_path, database_url="postgresql://a/a", storage_access_key_id="a", webhook_secret="")
+    monkeypatch.setenv("SECRETS_DIR", str(folder))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://b/b")
+    Path(".env").write_text("STORAGE_ACCESS_KEY_ID=b\n", encoding="utf-8")
+    settings = load_settings()
+    assert (settings.jobs_url, settings.storage_access_key_id) == ("postgresql://b/b", "b")
+    assert settings.webhook_secrets == ()
+
+
+def test_secret_files_that_cannot_be_read_are_told_without_what_is_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigurationError, match=r"SECRETS_DIR=.*nowhere is no folder"):
+        load_settings()
+    folder = _secrets(tmp_path)
+    monkeypatch.setenv("SECRETS_DIR", str(folder))
+    (folder / "jwt_secret").write_bytes(b"\xff")
+    with pytest.raises(ConfigurationError, match=r"secrets cannot be read: it is not text in UTF-8"):
+        load_settings()
+
+
+def test_files_from_kubernetes_are_links_and_read_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = _secrets(tmp_path)
+    (folder / "..2026").mkdir()
+    (folder / "..2026" / "database_url").write_text("postgresql://c/c", encoding="utf-8")
+    (folder / "..data").symlink_to("..2026")
+    (folder / "database_url").symlink_to("..data/database_url")
+    monkeypatch.setenv("SECRETS_DIR", str(folder))
+    assert load_settings().jobs_url == "postgresql://c/c"
