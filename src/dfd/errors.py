@@ -73,6 +73,12 @@ class UnreadableReport(InputError):
     code = "unreadable_report"
 
 
+class UnreadableBackup(InputError):
+    """The folder holds no backup, or a damaged one."""
+
+    code = "unreadable_backup"
+
+
 class RequestError(DfdError):
     """The request is at fault, not the media."""
 
@@ -107,6 +113,12 @@ class UnsupportedContentType(RequestError):
     """The body is of a kind this service does not read."""
 
     code = "unsupported_content_type"
+
+
+class RestoreRefused(RequestError):
+    """What would be restored over is not empty."""
+
+    code = "restore_refused"
 
 
 class Unauthorized(RequestError):

@@ -143,7 +143,7 @@ def build_job_parts(settings: Settings, observer: Observer | None = None) -> Job
     """
     if settings.database_url is None:
         _make_private(settings.data_dir)
-    storage = _build_storage(settings)
+    storage = build_storage(settings)
     observer = observer or Observer()
     write, signing_keys = build_writer(settings)
     store = SqlJobStore(settings.jobs_url, observer.job_ended)
@@ -183,7 +183,12 @@ def _make_private(folder: Path) -> None:
         raise ConfigurationError(f"DATA_DIR: jobs cannot be kept in {folder}: {error.strerror}") from error
 
 
-def _build_storage(settings: Settings) -> ObjectStorage:
+def build_storage(settings: Settings) -> ObjectStorage:
+    """Where the files of jobs are kept.
+
+    Raises:
+        ConfigurationError: a setting of it does not hold.
+    """
     url = settings.storage_url
     if url is None or "://" not in url:
         return folder_storage(settings.data_dir / "files" if url is None else Path(url))
