@@ -155,7 +155,7 @@ def build_job_parts(settings: Settings, observer: Observer | None = None) -> Job
         tallies=store.tallies(),
         rollouts=store.rollouts(),
         storage=storage,
-        queue=_build_queue(settings),
+        queue=build_queue(settings),
         policy=_policy(settings),
         delivery_policy=_delivery_policy(settings),
         notifier=_build_notifier(settings),
@@ -166,7 +166,12 @@ def build_job_parts(settings: Settings, observer: Observer | None = None) -> Job
     )
 
 
-def _build_queue(settings: Settings) -> JobQueue:
+def build_queue(settings: Settings) -> JobQueue:
+    """What wakes workers; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: a package that it needs is not installed.
+    """
     if settings.job_queue == "embedded" or settings.broker_url is None:
         return EmbeddedQueue()
     try:
