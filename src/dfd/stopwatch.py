@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from dfd.tracing import StageSpans, is_recording
+
 Item = TypeVar("Item")
 
 
@@ -21,6 +23,7 @@ class Stopwatch:
             clock: seconds since some fixed moment.
         """
         self._clock = clock
+        self._spans = StageSpans() if is_recording() else None
         self.elapsed_ms: dict[str, float] = {}
 
     @contextmanager
@@ -28,7 +31,11 @@ class Stopwatch:
         """Count the block under `name`, also when it fails."""
         started = self._clock()
         try:
-            yield
+            if self._spans is None:
+                yield
+            else:
+                with self._spans.turn(name):
+                    yield
         finally:
             self.elapsed_ms[name] = self.elapsed_ms.get(name, 0.0) + (self._clock() - started) * 1000
 

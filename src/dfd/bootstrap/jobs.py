@@ -222,6 +222,7 @@ def _policy(settings: Settings) -> JobPolicy:
         expiry_s=settings.job_expiry_s,
         lease_s=settings.job_lease_s,
         timeout_s=settings.job_timeout_s,
+        stop_grace_s=settings.job_stop_grace_s,
         retry=Retry(max_attempts=settings.job_max_attempts),
         retention_s=settings.retention_days * _DAY_S,
         feedback_retention_s=settings.feedback_retention_days * _DAY_S,

@@ -3,10 +3,11 @@
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dfd.correlation import TRACE
 from dfd.errors import (
     IdempotencyConflict,
     InvalidParameter,
@@ -24,6 +25,7 @@ from dfd.jobs.uploads import KeptUploads
 from dfd.pipeline import AnalysisOptions
 from dfd.ports import JobFilter, JobQueue, JobStore, ObjectStorage
 from dfd.report import ModelIdentity
+from dfd.tracing import SpanKind, span
 
 _LOG = logging.getLogger(__name__)
 
@@ -144,7 +146,12 @@ class JobDesk:
             jobs.append(job)
             if report is not None:
                 reports[job.job_id] = report
-        added = self._stored(jobs, files, reports)
+        with span("job submit", SpanKind.PRODUCER) as noted:
+            trace = TRACE.get()
+            if request.traceparent is not None and trace is not None:  # what is done for them is a part of this span
+                jobs = [replace(job, traceparent=trace.header) for job in jobs]
+            added = self._stored(jobs, files, reports)
+            noted.attributes["dfd.jobs"] = len(added)
         self._queue.announce([job.job_id for job in added if not job.ended])
         return _same(added, asked_for) if request.key is not None else added
 
