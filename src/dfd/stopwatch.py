@@ -8,6 +8,9 @@ from dfd.tracing import StageSpans, is_recording
 
 Item = TypeVar("Item")
 
+_SPANS = {"total": "analysis", "decode_wait": "decode", "hash_wait": "hash"}
+"""Stages whose spans have another name; the two that are waited for work in threads of their own."""
+
 
 class Stopwatch:
     """Adds up the wall time of named stages; for one thread.
@@ -34,7 +37,7 @@ class Stopwatch:
             if self._spans is None:
                 yield
             else:
-                with self._spans.turn(name):
+                with self._spans.turn(_SPANS.get(name, name)):
                     yield
         finally:
             self.elapsed_ms[name] = self.elapsed_ms.get(name, 0.0) + (self._clock() - started) * 1000

@@ -101,11 +101,11 @@ def test_stages_that_take_turns_are_one_span_each(spans: list[Span], at_hand: Tr
             with watch.stage("score"), span("POST", SpanKind.CLIENT):
                 assert item
     by_name = {one.name: one for one in spans if one.name != "POST"}
-    assert set(by_name) == {"total", "decode_wait", "score"}
-    assert by_name["total"].parent_id == at_hand.span_id
-    assert {by_name[name].parent_id for name in ("decode_wait", "score")} == {by_name["total"].span_id}
+    assert set(by_name) == {"analysis", "decode", "score"}
+    assert by_name["analysis"].parent_id == at_hand.span_id
+    assert {by_name[name].parent_id for name in ("decode", "score")} == {by_name["analysis"].span_id}
     assert [one.parent_id for one in spans if one.name == "POST"] == [by_name["score"].span_id] * 3
-    assert by_name["decode_wait"].attributes["dfd.turns"] == 4  # the last finds nothing
+    assert by_name["decode"].attributes["dfd.turns"] == 4  # the last finds nothing
     assert by_name["score"].attributes["dfd.turns"] == 3
     assert TRACE.get() == at_hand
 
@@ -114,7 +114,7 @@ def test_a_stage_that_fails_is_recorded_too(spans: list[Span], at_hand: Trace) -
     watch = Stopwatch(iter(range(1000)).__next__)
     with pytest.raises(ValueError), watch.stage("total"), watch.stage("open"):
         raise ValueError
-    assert {one.name: one.error for one in spans} == {"total": "ValueError", "open": "ValueError"}
+    assert {one.name: one.error for one in spans} == {"analysis": "ValueError", "open": "ValueError"}
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

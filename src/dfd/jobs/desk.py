@@ -138,6 +138,18 @@ class JobDesk:
         if request.key is not None and (known := self._store.of_submission(request.key)):
             return _same(known, asked_for)
         self.check_room(len(files))
+        with span("job submit", SpanKind.PRODUCER) as noted:
+            trace = TRACE.get()
+            if request.traceparent is not None and trace is not None:  # what is done for them is a part of this span
+                request = replace(request, traceparent=trace.header)
+            added = self._added(files, request, options, asked_for)
+            noted.attributes["dfd.jobs"] = len(added)
+        self._queue.announce([job.job_id for job in added if not job.ended])
+        return _same(added, asked_for) if request.key is not None else added
+
+    def _added(
+        self, files: Sequence[ReceivedFile], request: JobRequest, options: Mapping[str, Any], asked_for: str
+    ) -> list[Job]:
         jobs: list[Job] = []
         reports: dict[str, str] = {}
         for position, file in enumerate(files):
@@ -146,14 +158,7 @@ class JobDesk:
             jobs.append(job)
             if report is not None:
                 reports[job.job_id] = report
-        with span("job submit", SpanKind.PRODUCER) as noted:
-            trace = TRACE.get()
-            if request.traceparent is not None and trace is not None:  # what is done for them is a part of this span
-                jobs = [replace(job, traceparent=trace.header) for job in jobs]
-            added = self._stored(jobs, files, reports)
-            noted.attributes["dfd.jobs"] = len(added)
-        self._queue.announce([job.job_id for job in added if not job.ended])
-        return _same(added, asked_for) if request.key is not None else added
+        return self._stored(jobs, files, reports)
 
     def get(self, job_id: str) -> Job:
         """One job.
