@@ -20,7 +20,7 @@ class OperationSettings(BaseModel):
         "the proxy before it to notice",
     )
     stop_limit_s: float = Field(
-        30.0, gt=0, le=3600, description="Longest wait for answers under way once the service is told to stop, then"
+        30.0, gt=0, le=3600, description="Longest wait for answers under way, after that"
     )
     job_stop_grace_s: float = Field(
         5.0,
