@@ -19,9 +19,7 @@ class OperationSettings(BaseModel):
         description="Seconds that a service which is told to stop goes on taking requests while `/readyz` says no, for "
         "the proxy before it to notice",
     )
-    stop_limit_s: float = Field(
-        30.0, gt=0, le=3600, description="Longest wait for answers under way, after that"
-    )
+    stop_limit_s: float = Field(30.0, gt=0, le=3600, description="Longest wait for answers under way, after that")
     job_stop_grace_s: float = Field(
         5.0,
         ge=0,
