@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 from tests.integration.test_jobs_processes import Place
 from tests.load.memory import MIB, MemoryWatch, growth
-from tests.load.traffic import ANALYSES, WEIGHTS, Callers
+from tests.load.traffic import ADDRESSES, ANALYSES, WEIGHTS, Callers
 
 from dfd.settings import default_models_dir
 
@@ -77,10 +77,11 @@ def run(folder: Path, plan: Plan) -> Outcome:
     with Place(measured, **settings).service() as (_, client):
         alone_s, per_second = _capacity(client, plan.measured)
     wanted = OVERLOAD * per_second * sum(WEIGHTS.values()) / ANALYSES
-    a_minute = round(60 * wanted)  # of one address; only who asks far more than his share comes near it
-    place = Place(loaded, **settings, REQUESTS_PER_MINUTE=str(max(20, a_minute // 4)))
+    # Twice what one address comes to in a minute, or in all; only who asks for far more than his share gets there.
+    limit = max(10, round(2 * wanted * min(60.0, plan.seconds) / ADDRESSES))
+    place = Place(loaded, **settings, REQUESTS_PER_MINUTE=str(limit))
     with place.service() as (running, client):
-        callers = Callers(str(client.base_url), SAMPLES, plan.seed)
+        callers = Callers(str(client.base_url), SAMPLES, plan.seed, limit)
         watch = MemoryWatch(running.pid)
         states = asyncio.run(_asked(callers, watch, wanted, plan.seconds))
         alive = client.get("/readyz").status_code == 200 and running.poll() is None
