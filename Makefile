@@ -73,6 +73,14 @@ bench: $(DEV) ## Time the analysis beside a plain decode and a naive pipeline (A
 bench-jobs: $(DEV) ## Time what jobs cost beyond their analyses, workers, and a long history (ARGS="--quick")
 	.venv/bin/python -m benchmarks.jobs $(ARGS)
 
+.PHONY: load
+load: $(DEV) ## Ask a service for twice what it can do (ARGS="--seconds 1800 --out figures.json")
+	.venv/bin/python -m tests.load $(ARGS)
+
+.PHONY: chaos
+chaos: $(DEV) ## Kill every part of a cluster in turn, under load (ARGS="--rounds 10 --seed 7")
+	.venv/bin/python -m tests.chaos $(ARGS)
+
 .PHONY: peers
 peers: $(TRAIN) ## Compare our models with MesoNet on videos of DFD_DATA_DIR (ARGS="--split dev")
 	@test -n "$$DFD_DATA_DIR" || { echo 'make peers: set DFD_DATA_DIR to the folder with the videos' >&2; exit 2; }

@@ -16,7 +16,8 @@ from benchmarks.spread import Spread, spread
 from dfd.bootstrap import analysis_options, build_parts
 from dfd.bootstrap.jobs import JobParts, build_job_parts
 from dfd.job import Job, JobState
-from dfd.jobs.desk import JobDesk, JobRequest, ReceivedFile
+from dfd.jobs.desk import JobDesk
+from dfd.jobs.request import JobRequest, ReceivedFile
 from dfd.ports import JobFilter
 from dfd.settings import Settings, load_settings
 

@@ -60,6 +60,7 @@ class Script:
         connections: how many were made over HTTP.
         input_shape: what the server tells of its input; None is that of the manifest.
         inputs: names of its inputs.
+        heard: told the ``traceparent`` of each request; empty where there was none.
     """
 
     manifest: ModelManifest = field(default_factory=make_manifest)
@@ -75,6 +76,7 @@ class Script:
     connections: int = 0
     input_shape: list[int] | None = None
     inputs: tuple[str, ...] = ("image",)
+    heard: Callable[[str], None] = lambda _traceparent: None
 
     @property
     def shape(self) -> list[int]:
@@ -120,6 +122,7 @@ class _Http(BaseHTTPRequestHandler):
         self._answer(self._posted)
 
     def _answer(self, make: Callable[[], tuple[dict[str, str], bytes]]) -> None:
+        self.script.heard(self.headers.get("traceparent", ""))
         try:
             headers, body = make()
             status = 200
@@ -221,7 +224,10 @@ class _Grpc(grpc.GenericRpcHandler):
         if method is None:
             return None
 
+        metadata = dict(call.invocation_metadata)
+
         def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
+            self._script.heard(str(metadata.get("traceparent", "")))
             try:
                 reply = method(request)
             except Refusal as refusal:

@@ -24,12 +24,21 @@ def create() -> FastAPI:
     Raises:
         SystemExit: the settings or the model do not allow a start; one sentence on stderr says why.
     """
+    return _created(shares_ports=False)
+
+
+def create_beside_another() -> FastAPI:
+    """Likewise, in a process that may replace another, and be replaced: both listen on `METRICS_PORT` meanwhile."""
+    return _created(shares_ports=True)
+
+
+def _created(*, shares_ports: bool) -> FastAPI:
     try:
         settings = load_settings()
         configure_logging(settings.log_level)
         metrics = build_metrics()
         services = build_services(settings, metrics=metrics)
-        open_port(settings, metrics)  # its threads end with the process
+        open_port(settings, metrics, shared=shares_ports)  # its threads end with the process
         return create_app(services)
     except (ConfigurationError, ModelError, Unavailable) as error:
         sys.stderr.write(f"dfd cannot start: {error}\n")

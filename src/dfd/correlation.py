@@ -27,12 +27,14 @@ class Trace:
     Attributes:
         trace_id: 32 lower-case hex digits, not all zero.
         span_id: 16 of them; the caller's span in a header that came, ours in one that goes on.
-        flags: 2 of them; the lowest bit says that the caller keeps the trace.
+        flags: 2 of them; the lowest bit says that the trace is recorded.
+        parent_id: of the span above this one; None where there is none, or it is not known.
     """
 
     trace_id: str
     span_id: str
     flags: str = "00"
+    parent_id: str | None = None
 
     @classmethod
     def parsed(cls, header: str | None) -> Self | None:
@@ -50,7 +52,12 @@ class Trace:
 
     def child(self) -> Self:
         """A span below this one."""
-        return replace(self, span_id=secrets.token_hex(8))
+        return replace(self, span_id=secrets.token_hex(8), parent_id=self.span_id)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its spans are recorded."""
+        return bool(int(self.flags, 16) & 1)
 
     @property
     def header(self) -> str:

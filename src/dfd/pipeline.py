@@ -157,7 +157,8 @@ class Analyzer:
                 gathered = self._gather(source, options, watch, progress or _ignore)
                 with watch.stage("hash_wait"):
                     input_sha256 = digest.result()
-                report = self._report(gathered, input_sha256, options)
+                with watch.stage("aggregate"):
+                    report = self._report(gathered, input_sha256, options)
                 if options.explain:
                     with watch.stage("explain"):
                         report = self._explained(source, report, progress or _ignore)

@@ -16,6 +16,7 @@ from dfd.device import Device
 from dfd.errors import ConfigurationError
 from dfd.processors import available_cpus
 from dfd.secret_files import BaseWithSecretFiles
+from dfd.setting_operations import OperationSettings, contradictions
 from dfd.setting_types import BrokerUrl, HttpUrl, LenientBool, LogLevel, ServerUrl, weakness_of
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -30,6 +31,8 @@ _KEEP_TO_ITSELF = frozenset(
         "jwt_secret",
         "model_registry_url",
         "oip_url",
+        "otel_exporter_otlp_endpoint",
+        "otel_exporter_otlp_headers",
         "storage_endpoint",
         "storage_secret_access_key",
         "storage_url",
@@ -45,8 +48,8 @@ def default_models_dir() -> Path:
     return _PACKAGED_MODELS if _PACKAGED_MODELS.is_dir() else _CHECKOUT_MODELS
 
 
-class Settings(AccessSettings, BaseWithSecretFiles):
-    """The settings; read them with `load_settings`, which words the errors."""
+class _Settings(AccessSettings, BaseWithSecretFiles):
+    """Most of the settings."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -235,15 +238,9 @@ class Settings(AccessSettings, BaseWithSecretFiles):
                 raise ValueError(f"{name.upper()} is {value}, but {needed.upper()} is not set")
         return self
 
-    @model_validator(mode="after")
-    def _refuse_addresses_in_a_folder(self) -> Self:
-        if self.presigned_downloads and not (self.storage_url or "").startswith("s3://"):
-            raise ValueError("PRESIGNED_DOWNLOADS is on, but STORAGE_URL names no bucket: a folder has no addresses")
-        return self
-
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
-        """What webhooks are signed with, the newest first; none where none are sent."""
+        """What webhooks are signed with, the newest first."""
         given = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
         return tuple(secret.strip() for secret in given.split(",") if secret.strip())
 
@@ -275,6 +272,16 @@ class Settings(AccessSettings, BaseWithSecretFiles):
     def shared_by(self, analyses: int) -> Self:
         """These settings for so many analyses at the same time: unless `threads` is set, each has its share."""
         return self.model_copy(update={"threads": self.threads or max(1, available_cpus() // analyses)})
+
+
+class Settings(OperationSettings, _Settings):
+    """The settings; read them with `load_settings`, which words the errors."""
+
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> Self:
+        if found := contradictions(dict(self)):
+            raise ValueError("; ".join(found))
+        return self
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -4,7 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from dfd.tracing import StageSpans, is_recording
+
 Item = TypeVar("Item")
+
+_SPANS = {"total": "analysis", "decode_wait": "decode", "hash_wait": "hash"}
+"""Stages whose spans have another name; the two that are waited for work in threads of their own."""
 
 
 class Stopwatch:
@@ -21,6 +26,7 @@ class Stopwatch:
             clock: seconds since some fixed moment.
         """
         self._clock = clock
+        self._spans = StageSpans() if is_recording() else None
         self.elapsed_ms: dict[str, float] = {}
 
     @contextmanager
@@ -28,7 +34,11 @@ class Stopwatch:
         """Count the block under `name`, also when it fails."""
         started = self._clock()
         try:
-            yield
+            if self._spans is None:
+                yield
+            else:
+                with self._spans.turn(_SPANS.get(name, name)):
+                    yield
         finally:
             self.elapsed_ms[name] = self.elapsed_ms.get(name, 0.0) + (self._clock() - started) * 1000
 

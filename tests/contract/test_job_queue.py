@@ -9,7 +9,7 @@ from tests.api_client import PATIENCE_S
 from tests.broker_servers import Broker, redis_server
 from tests.fakes import FakeQueue
 
-from dfd.errors import ConfigurationError
+from dfd.errors import ConfigurationError, Unavailable
 from dfd.ports import JobQueue
 from dfd.queues.celery import MOST_CALLS, CeleryQueue
 from dfd.queues.embedded import EmbeddedQueue
@@ -128,3 +128,20 @@ def test_a_broker_that_is_away_stops_nobody_and_one_that_comes_back_is_used(capl
 def test_an_address_of_another_kind_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="BROKER_URL"):
         CeleryQueue("carrier-pigeon://roof")
+
+
+def test_a_queue_that_is_there_says_so(queue: JobQueue) -> None:
+    queue.check()
+
+
+def test_a_broker_that_is_away_is_told_of_and_its_password_is_not() -> None:
+    with redis_server() as broker:
+        queue = CeleryQueue(broker.url, "test-check")
+        queue.check()
+        broker.kill()
+        with pytest.raises(Unavailable, match="the broker does not answer") as raised:
+            queue.check()
+        assert broker.url not in str(raised.value)
+        broker.start()
+        queue.check()
+        queue.close()

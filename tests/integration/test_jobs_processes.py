@@ -176,7 +176,7 @@ def test_nothing_accepted_is_lost_when_the_service_is_killed(place: Place, short
 
 @pytest.mark.slow
 def test_a_worker_told_to_stop_gives_its_job_back_at_once(tmp_path: Path, long_clip: Path) -> None:
-    place = Place(tmp_path, JOB_LEASE_S="600")
+    place = Place(tmp_path, JOB_LEASE_S="600", JOB_STOP_GRACE_S="0")
     with ExitStack() as stack:
         _, client = stack.enter_context(place.service(JOB_WORKERS="0"))
         with place.process("worker") as stopped:

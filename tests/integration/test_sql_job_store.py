@@ -23,7 +23,7 @@ from dfd.errors import ConfigurationError, JobStoreUnavailable
 from dfd.job import Job, JobState, Submission
 from dfd.job_store import database as database_module
 from dfd.job_store.database import Database
-from dfd.job_store.migrating import _config, migrate
+from dfd.job_store.migrating import config_of, migrate
 from dfd.job_store.rows import to_row
 from dfd.job_store.schema import METADATA
 from dfd.job_store.sql import SqlJobStore
@@ -87,7 +87,7 @@ def test_who_opens_a_new_file_waits_for_those_who_write_it(tmp_path: Path) -> No
 def test_tables_of_earlier_versions_are_brought_up_to_date_with_their_jobs(url: str, revision: str) -> None:
     store = SqlJobStore(url)
     with store._database.writing() as connection:
-        command.upgrade(_config(connection), revision)
+        command.upgrade(config_of(connection), revision)
         row = to_row(make_job(callback_url="https://a.example/"))
         names = [column["name"] for column in inspect(connection).get_columns("jobs") if column["name"] in row]
         values = ", ".join(f":{name}" for name in names)
@@ -110,7 +110,7 @@ def test_what_belongs_to_a_job_outlives_the_change_to_tenants_and_back(url: str)
     store.change("job-1", lambda job: job.succeeded(1, 120.0, "fake", 0.9, "result"), report="{}")
     assert store.feedback().add("job-1", lambda _known: make_feedback()) is not None
     with store._database.rebuilding() as connection:
-        command.downgrade(_config(connection), "0006")
+        command.downgrade(config_of(connection), "0006")
     with store._database.reading() as connection:
         for table in ("job_reports", "job_deliveries", "job_feedback"):
             assert connection.execute(text(f"SELECT job_id FROM {table}")).scalar_one() == "job-1"

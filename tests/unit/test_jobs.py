@@ -36,9 +36,10 @@ from dfd.job import TIMED_OUT, Job, JobFailure, JobState, Retry
 from dfd.jobs.callbacks import CallbackDesk
 from dfd.jobs.crew import Crew
 from dfd.jobs.deliverer import Deliverer
-from dfd.jobs.desk import JobDesk, JobRequest, ReceivedFile
+from dfd.jobs.desk import JobDesk
 from dfd.jobs.options import options_from_dict, options_to_dict, result_key
 from dfd.jobs.policy import DeliveryPolicy, JobPolicy
+from dfd.jobs.request import JobRequest, ReceivedFile
 from dfd.jobs.sweeper import Sweeper, TablesBeside
 from dfd.jobs.worker import Worker
 from dfd.pipeline import AnalysisOptions, Progress

@@ -424,7 +424,16 @@ def test_success_closes_the_file_and_leaves_no_thread(clip: Path) -> None:
 
 def test_timings_name_the_stages(clip: Path) -> None:
     report = analyzer().analyze(clip, TRUSTING)
-    assert set(report.timings_ms) == {"open", "decode_wait", "detect", "crop", "score", "hash_wait", "total"}
+    assert set(report.timings_ms) == {
+        "open",
+        "decode_wait",
+        "detect",
+        "crop",
+        "score",
+        "hash_wait",
+        "aggregate",
+        "total",
+    }
     assert all(value >= 0 for value in report.timings_ms.values())
 
 

@@ -4,11 +4,13 @@ import logging
 import os
 import re
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from pydantic_core import PydanticUndefined
 
 from dfd import settings as module
+from dfd.bootstrap.jobs import build_job_parts
 from dfd.errors import ConfigurationError
 from dfd.processors import available_cpus
 from dfd.settings import Settings, default_models_dir, load_settings
@@ -299,7 +301,8 @@ def test_secrets_are_read_from_files(place: str, tmp_path: Path, monkeypatch: py
 
 
 def test_the_environment_and_the_file_win_over_secret_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = _secrets(tmp_path, database_url="postgresql://a/a", storage_access_key_id="a", webhook_secret="")
+    its = {"storage_access_key_id": "a", "storage_secret_access_key": "word"}
+    folder = _secrets(tmp_path, database_url="postgresql://a/a", webhook_secret="", **its)
     monkeypatch.setenv("SECRETS_DIR", str(folder))
     monkeypatch.setenv("DATABASE_URL", "postgresql://b/b")
     Path(".env").write_text("STORAGE_ACCESS_KEY_ID=b\n", encoding="utf-8")
@@ -329,3 +332,92 @@ def test_files_from_kubernetes_are_links_and_read_all_the_same(tmp_path: Path, m
     (folder / "database_url").symlink_to("..data/database_url")
     monkeypatch.setenv("SECRETS_DIR", str(folder))
     assert load_settings().jobs_url == "postgresql://c/c"
+
+
+REFUSED: Final = {
+    "MODEL_NAME": "a b",
+    "MODEL_VERSION": "newest",
+    "MODEL_REGISTRY_URL": "mlflow",
+    "OPERATING_POINT": "Low",
+    "FACE_DETECTOR": "eyes",
+    "MODEL_BACKEND": "torch",
+    "TF_SERVING_URL": "ftp://x",
+    "OIP_URL": "grpc://host",
+    "STORAGE_ENDPOINT": "host",
+    "JOB_QUEUE": "kafka",
+    "BROKER_URL": "http://broker",
+    "PUBLIC_URL": "example.org",
+    "CORS_ORIGINS": "https://example.org/path",
+    "LOG_LEVEL": "LOUD",
+    "OTEL_TRACES_EXPORTER": "zipkin",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4318",
+    "OTEL_SERVICE_NAME": "x" * 257,
+}
+"""A value that each setting refuses, of those that have words for values; numbers are given some that are none."""
+
+ANYTHING: Final = frozenset(
+    {
+        *("MODELS_DIR", "DATA_DIR", "STORAGE_REGION", "HOST", "REPORT_SIGNING_KEY"),  # found wrong when they are used
+        *("DATABASE_URL", "STORAGE_URL", "STORAGE_ACCESS_KEY_ID", "STORAGE_SECRET_ACCESS_KEY"),
+        *("RETINAFACE_WEIGHTS", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS", "JWT_TENANT_CLAIM"),
+        *("WEBHOOK_SECRET", "JWT_SECRET", "OTEL_EXPORTER_OTLP_HEADERS"),  # tested with what they go together with
+        "DEBUG",  # so many programs share it that any word is taken
+    }
+)
+
+
+@pytest.mark.parametrize("name", [name.upper() for name in Settings.model_fields if name.upper() not in ANYTHING])
+def test_every_setting_refuses_what_it_cannot_mean_by_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = [REFUSED[name]] if name in REFUSED else ["many", "-1"]
+    if Settings.model_fields[name.lower()].annotation is bool:
+        wrong = ["perhaps"]
+    for value in wrong:
+        monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigurationError, match=f"{name}\\b"):
+            load_settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"METRICS_PORT": "8000"}, ["METRICS_PORT", "PORT"]),
+        ({"STORAGE_ACCESS_KEY_ID": "key"}, ["STORAGE_ACCESS_KEY_ID", "STORAGE_SECRET_ACCESS_KEY"]),
+        ({"STORAGE_SECRET_ACCESS_KEY": "hidden"}, ["STORAGE_ACCESS_KEY_ID", "STORAGE_SECRET_ACCESS_KEY"]),
+        ({"STORAGE_URL": "gs://bucket"}, ["STORAGE_URL"]),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "hidden"}, ["OTEL_EXPORTER_OTLP_HEADERS"]),
+        ({"JOB_QUEUE": "celery"}, ["JOB_QUEUE", "BROKER_URL"]),
+        ({"MODEL_BACKEND": "oip"}, ["MODEL_BACKEND", "OIP_URL"]),
+        ({"PRESIGNED_DOWNLOADS": "true"}, ["PRESIGNED_DOWNLOADS", "STORAGE_URL"]),
+        ({"REQUIRE_AUTH": "true"}, ["REQUIRE_AUTH", "JWT_SECRET"]),
+        ({"WEBHOOK_SECRET": "hidden"}, ["WEBHOOK_SECRET"]),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_settings_that_contradict_each_other_are_named(
+    given: dict[str, str], named: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings()
+    assert all(name in str(raised.value) for name in named)
+    assert "hidden" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"database_url": "mysql://x"}, {"storage_url": "s3://"}, {"data_dir": Path("/dev/null/x")}],
+    ids=["DATABASE_URL", "STORAGE_URL", "DATA_DIR"],
+)
+def test_what_is_found_wrong_only_when_it_is_used_is_named_too(
+    given: dict[str, Any], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    settings = load_settings(**{"data_dir": tmp_path} | given)
+    with pytest.raises(ConfigurationError, match=request.node.callspec.id):
+        build_job_parts(settings)
+
+
+def test_headers_of_the_collector_are_read_as_opentelemetry_says() -> None:
+    settings = load_settings(otel_exporter_otlp_headers="Authorization=Basic%20YQ==, x-tenant = a ")
+    assert settings.trace_headers == {"authorization": "Basic YQ==", "x-tenant": "a"}
+    assert "YQ" not in repr(settings)

@@ -30,7 +30,7 @@ from dfd.api.model_routes import models
 from dfd.api.routes import predictions, probes, scrapes
 from dfd.api.schemas import Problem
 from dfd.api.services import Services
-from dfd.api.stopping import told_to_reload, told_to_stop
+from dfd.api.stopping import Stopping, told_to_reload, told_to_stop
 from dfd.errors import BackendUnavailable
 
 _LOG = logging.getLogger(__name__)
@@ -77,6 +77,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.jobs = FrontHouse(services)
     app.state.downloads = Downloads(services)
     app.state.explanations = ExplanationDesk(services)
+    app.state.stopping = Stopping()
     problems.install(app)
     _add_middleware(app, services)
     _include_guarded(app, services, (predictions, jobs, artifacts, deliveries, feedback, explanations, models, drift))
@@ -130,7 +131,7 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
                 "Retry-After",
             ],
         )
-    app.add_middleware(RequestContext, observer=services.observer)
+    app.add_middleware(RequestContext, observer=services.observer, stopping=app.state.stopping)
 
 
 @asynccontextmanager
@@ -145,6 +146,14 @@ async def _at_work(app: FastAPI) -> AsyncIterator[None]:
     except BackendUnavailable as error:
         _LOG.warning("the model does not answer yet: %s", error)
     stop_streams = app.state.jobs.streams.stop
+    stopping: Stopping = app.state.stopping
+
+    def begin_to_stop() -> None:
+        stopping.begun = True
+        if services.crew is not None:
+            services.crew.ask_to_stop()
+        stop_streams()
+
     follower, keeper = services.follower, services.keeper
     if services.crew is not None:
         services.crew.start()
@@ -153,7 +162,7 @@ async def _at_work(app: FastAPI) -> AsyncIterator[None]:
     if keeper is not None:
         keeper.start()
     try:
-        with told_to_stop(stop_streams), told_to_reload(None if follower is None else follower.nudge):
+        with services.beside, told_to_stop(begin_to_stop), told_to_reload(None if follower is None else follower.nudge):
             yield
     finally:
         stop_streams()

@@ -21,7 +21,8 @@ from dfd.audit import Action
 from dfd.correlation import TRACE
 from dfd.errors import InvalidParameter
 from dfd.job import ENDED, JobState
-from dfd.jobs.desk import HIGHEST_PRIORITY, LOWEST_PRIORITY, MOST_LISTED, JobRequest, ReceivedFile
+from dfd.jobs.desk import MOST_LISTED
+from dfd.jobs.request import HIGHEST_PRIORITY, LOWEST_PRIORITY, JobRequest, ReceivedFile
 from dfd.ports import JobFilter
 
 _FORM: Final = described(

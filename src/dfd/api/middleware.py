@@ -8,13 +8,16 @@ import re
 import time
 import uuid
 from dataclasses import asdict
+from functools import partial
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dfd.api.problems import problem
-from dfd.correlation import REQUEST_ID, TRACE, Trace
+from dfd.api.stopping import Stopping
+from dfd.correlation import REQUEST_ID, TRACE
 from dfd.ports.observing import AnsweredRequest, Observer
+from dfd.tracing import Attribute, SpanKind, this_span, trace_of
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
@@ -34,16 +37,20 @@ _SAFE_HEADERS = {
 }
 """What every answer says unless its route says otherwise: a browser shows it as nothing but data, and keeps no copy."""
 
+_UNTRACED = frozenset({"/livez", "/readyz", "/health", "/metrics"})
+"""Asked for every few seconds by machines: no trace begins there, unless the caller began one."""
+
 _LOG = logging.getLogger(__name__)
 
 
 class RequestContext:
     """Gives every request an id and a place in a trace, and logs and tells of one answer each. The outermost layer."""
 
-    def __init__(self, app: ASGIApp, observer: Observer) -> None:
-        """Wrap `app`, and tell `observer`."""
+    def __init__(self, app: ASGIApp, observer: Observer, stopping: Stopping) -> None:
+        """Wrap `app`, and tell `observer`; once `stopping` has begun, no connection is kept."""
         self._app = app
         self._observer = observer
+        self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -70,14 +77,19 @@ class RequestContext:
                 headers[REQUEST_ID_HEADER] = request_id
                 for name, value in _SAFE_HEADERS.items():
                     headers.setdefault(name, value)
+                if self._stopping.begun:
+                    headers["Connection"] = "close"  # the next request finds another process
             await send(message)
 
-        trace = Trace.parsed(Headers(scope=scope).get("traceparent"))
+        given = Headers(scope=scope).get("traceparent")
         id_token = REQUEST_ID.set(request_id)
-        trace_token = TRACE.set(trace.child() if trace else Trace.begun())
+        trace_token = TRACE.set(trace_of(given, worth_it=scope["path"] not in _UNTRACED))
         self._observer.request_began()
         try:
-            await self._app(scope, counted_receive, send_with_headers)
+            with this_span(partial(_name_of, scope), SpanKind.SERVER) as noted:
+                await self._app(scope, counted_receive, send_with_headers)
+                noted.attributes |= _facts_of(scope, status, request_id)
+                noted.error = str(status) if status >= 500 else None
         finally:
             duration_s = time.perf_counter() - started
             self._tell(AnsweredRequest(scope["method"], _route(scope), status, duration_s, body_bytes), scope)
@@ -119,6 +131,21 @@ class UnexpectedErrors:
 def _route(scope: Scope) -> str | None:
     """Template of the path: the path itself may hold whatever its caller put there."""
     return getattr(scope.get("route"), "path", None)
+
+
+def _name_of(scope: Scope) -> str:
+    return f"{scope['method']} {_route(scope) or ''}".strip()
+
+
+def _facts_of(scope: Scope, status: int, request_id: str) -> dict[str, Attribute]:
+    """What a span says of a request, in OpenTelemetry's words; nothing that its caller chose but the method."""
+    facts: dict[str, Attribute] = {
+        "http.request.method": scope["method"],
+        "http.response.status_code": status,
+        "dfd.request_id": request_id,
+    }
+    route = _route(scope)
+    return facts if route is None else {**facts, "http.route": route}
 
 
 def _request_id(scope: Scope) -> str:

@@ -17,7 +17,7 @@ from dfd.api.problems import documented
 from dfd.api.schemas import Alive, Backend, Following, Health, Model, Prediction
 from dfd.api.services import Services
 from dfd.api.uploads import received_file
-from dfd.errors import BackendUnavailable, InputError
+from dfd.errors import BackendUnavailable, InputError, Overloaded
 from dfd.pipeline import AnalysisOptions
 from dfd.report import Report
 from dfd.reporting import classic_response
@@ -171,10 +171,14 @@ async def livez() -> Alive:
 
 
 @probes.get(
-    "/readyz", summary="Whether the service can analyse", responses=documented("backend_unavailable", "internal")
+    "/readyz",
+    summary="Whether the service can analyse",
+    responses=documented("backend_unavailable", "overloaded", "internal"),
 )
-async def readyz(probe: Annotated[ModelProbe, Depends(probe_of)]) -> Alive:
-    """Answer 200 when the model answers, else a 503 problem."""
+async def readyz(request: Request, probe: Annotated[ModelProbe, Depends(probe_of)]) -> Alive:
+    """Answer 200 when the model answers, else a 503 problem; likewise once the process was told to stop."""
+    if request.app.state.stopping.begun:
+        raise Overloaded("the service is stopping", 1)
     if not await probe.ready():
         raise BackendUnavailable("the model does not answer")
     return Alive()

@@ -1,6 +1,7 @@
 """What the HTTP interface is given: built by `dfd.bootstrap`, replaced by fakes in tests."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,6 +82,7 @@ class Services:
         observer: hears of every request.
         metrics: from a scraper's header ``Accept`` to what ``/metrics`` answers, body and content type. May block.
             None where the service has no such route.
+        beside: entered when the application begins to run, and left once it has ended.
     """
 
     model: LiveModel
@@ -101,3 +103,4 @@ class Services:
     signing_keys: tuple[Mapping[str, str], ...] = ()
     observer: Observer = field(default_factory=Observer)
     metrics: Callable[[str], tuple[bytes, str]] | None = None
+    beside: AbstractContextManager[None] = field(default_factory=nullcontext)

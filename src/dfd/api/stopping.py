@@ -8,7 +8,19 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
+
+
+@dataclass
+class Stopping:
+    """Whether the process has been told to stop.
+
+    Attributes:
+        begun: it has; it still answers, says at `/readyz` that it should be asked no more, and keeps no connection.
+    """
+
+    begun: bool = False
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from dfd.backends.model_server import Fault, ServerFault
+from dfd.tracing import SpanKind, outgoing, span
 
 Reply = TypeVar("Reply", bound=Message)
 
@@ -73,7 +74,9 @@ class GrpcCalls:
             method, request_serializer=_serialized
         )
         try:
-            raw: bytes = ask(request, timeout=timeout_s)
+            with span(method.removeprefix("/"), SpanKind.CLIENT) as noted:
+                noted.attributes |= {"rpc.system": "grpc", "server.address": self._address}
+                raw: bytes = ask(request, timeout=timeout_s, metadata=tuple(outgoing().items()))
         except grpc.RpcError as error:
             raise self._fault(error, timeout_s) from error
         answer = reply()

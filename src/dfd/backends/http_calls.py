@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HttpTimeout
 
 from dfd.backends.model_server import Fault, ServerFault
+from dfd.tracing import SpanKind, outgoing, span
 
 _MAX_ANSWER_BYTES: Final = 16 << 20
 """Larger than any answer about a batch of crops, small enough to be kept in memory."""
@@ -93,6 +94,7 @@ class HttpCalls:
         """
         parts = urlsplit(base_url)
         self._base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+        self._host = parts.netloc.rpartition("@")[2]
         self.where = f"model server {self._base}"
         headers: dict[str, str] = {}
         if parts.username is not None:
@@ -122,13 +124,23 @@ class HttpCalls:
         Raises:
             ServerFault: there was no answer, none in time, or one that was too long.
         """
+        with span(method, SpanKind.CLIENT) as noted:
+            noted.attributes |= {"http.request.method": method, "server.address": self._host, "url.path": path}
+            answer = self._send(method, path, timeout_s, body, {**(headers or {}), **outgoing()})
+            noted.attributes["http.response.status_code"] = answer.status
+            noted.error = str(answer.status) if answer.status >= 400 else None
+        return answer
+
+    def _send(
+        self, method: str, path: str, timeout_s: float, body: bytes | None, headers: Mapping[str, str]
+    ) -> HttpAnswer:
         deadline_s = time.monotonic() + timeout_s
         try:
             response = self._pool.request(
                 method,
                 self._base + path,
                 body=body,
-                headers={**self._headers, **(headers or {})},
+                headers={**self._headers, **headers},
                 timeout=urllib3.Timeout(total=timeout_s),
                 redirect=False,
                 preload_content=False,

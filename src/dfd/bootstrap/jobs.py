@@ -140,7 +140,7 @@ def build_job_parts(settings: Settings, observer: Observer | None = None) -> Job
     """
     if settings.database_url is None:
         _make_private(settings.data_dir)
-    storage = _build_storage(settings)
+    storage = build_storage(settings)
     observer = observer or Observer()
     write, signing_keys = build_writer(settings)
     store = SqlJobStore(settings.jobs_url, observer.job_ended)
@@ -154,7 +154,7 @@ def build_job_parts(settings: Settings, observer: Observer | None = None) -> Job
         keys=store.keys(),
         audit=store.audit(),
         storage=storage,
-        queue=_build_queue(settings),
+        queue=build_queue(settings),
         policy=_policy(settings),
         delivery_policy=_delivery_policy(settings),
         notifier=_build_notifier(settings),
@@ -165,7 +165,12 @@ def build_job_parts(settings: Settings, observer: Observer | None = None) -> Job
     )
 
 
-def _build_queue(settings: Settings) -> JobQueue:
+def build_queue(settings: Settings) -> JobQueue:
+    """What wakes workers; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: a package that it needs is not installed.
+    """
     if settings.job_queue == "embedded" or settings.broker_url is None:
         return EmbeddedQueue()
     try:
@@ -182,7 +187,12 @@ def _make_private(folder: Path) -> None:
         raise ConfigurationError(f"DATA_DIR: jobs cannot be kept in {folder}: {error.strerror}") from error
 
 
-def _build_storage(settings: Settings) -> ObjectStorage:
+def build_storage(settings: Settings) -> ObjectStorage:
+    """Where the files of jobs are kept.
+
+    Raises:
+        ConfigurationError: a setting of it does not hold.
+    """
     url = settings.storage_url
     if url is None or "://" not in url:
         return folder_storage(settings.data_dir / "files" if url is None else Path(url))
@@ -211,6 +221,7 @@ def _policy(settings: Settings) -> JobPolicy:
         expiry_s=settings.job_expiry_s,
         lease_s=settings.job_lease_s,
         timeout_s=settings.job_timeout_s,
+        stop_grace_s=settings.job_stop_grace_s,
         retry=Retry(max_attempts=settings.job_max_attempts),
         retention_s=settings.retention_days * _DAY_S,
         feedback_retention_s=settings.feedback_retention_days * _DAY_S,

@@ -45,12 +45,12 @@ def watch(metrics: Metrics, live: Live, jobs: JobParts) -> None:
     metrics.register(RolloutCollector(lambda: desk.status(identity().name), time.monotonic))
 
 
-def open_port(settings: Settings, metrics: Metrics) -> MetricsPort | None:
-    """The port of the metrics, where the settings name one.
+def open_port(settings: Settings, metrics: Metrics, *, shared: bool = False) -> MetricsPort | None:
+    """The port of the metrics, where the settings name one; see `MetricsPort` for `shared`.
 
     Raises:
         ConfigurationError: it cannot be listened on.
     """
     if settings.metrics_port is None:
         return None
-    return MetricsPort(metrics.registry, settings.host, settings.metrics_port)
+    return MetricsPort(metrics.registry, settings.host, settings.metrics_port, shared=shared)

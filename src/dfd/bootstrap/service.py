@@ -12,6 +12,7 @@ from dfd.bootstrap.backends import tf_serving as tf_serving_of
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.bootstrap.live import build_live
 from dfd.bootstrap.metrics import backend_listener, build_metrics, watch
+from dfd.bootstrap.tracing import traced
 from dfd.ports import FaceDetector, VideoOpener
 from dfd.settings import Settings
 from dfd.telemetry.exposition import renderer
@@ -66,6 +67,7 @@ def build_services(
         observer=metrics,
         signing_keys=job_parts.signing_keys,
         metrics=renderer(metrics.registry) if settings.metrics_port is None else None,
+        beside=traced(settings),
     )
 
 

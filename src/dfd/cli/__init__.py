@@ -1,6 +1,7 @@
 """The command line. Importing it costs little: what a command needs is imported when the command runs."""
 
 from dfd.cli import (  # noqa: F401 - they add their commands
+    backup_commands,
     batch_command,
     explain_command,
     jobs_commands,

@@ -202,13 +202,26 @@ def serve(
     context: typer.Context,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port to listen on.")] = None,
+    rolling: Annotated[
+        bool, typer.Option("--rolling", help="Replace the service at SIGUSR2 without losing a request.")
+    ] = False,
+    fd: Annotated[
+        list[int] | None, typer.Option(min=0, help="Socket to listen on, bound by the parent; may be repeated.")
+    ] = None,
+    ready_fd: Annotated[int | None, typer.Option(min=0, hidden=True)] = None,
 ) -> None:
     """Serve the HTTP interface."""
+    if rolling and fd:
+        raise typer.BadParameter("--rolling binds its sockets itself")
 
     def run() -> int:
+        if rolling:
+            from dfd.cli.rolling import serve_rolling
+
+            return serve_rolling(host, port)
         from dfd.cli.serve import serve as command
 
-        return command(host, port)
+        return command(host, port, fd or (), ready_fd)
 
     raise typer.Exit(guarded(run, lambda: _debugging(context)))
 

@@ -28,7 +28,8 @@ from dfd.errors import (
     kind_of,
 )
 from dfd.job import Job, JobState
-from dfd.jobs.desk import JobDesk, JobRequest, ReceivedFile
+from dfd.jobs.desk import JobDesk
+from dfd.jobs.request import JobRequest, ReceivedFile
 from dfd.report import Report
 from dfd.settings import Settings
 

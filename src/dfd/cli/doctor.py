@@ -23,11 +23,12 @@ from dfd.backends.remote import STATUS_TIMEOUT_S
 from dfd.bootstrap import build_detector, build_model
 from dfd.bootstrap.backends import oip, tf_serving
 from dfd.bootstrap.decoding import confinement
+from dfd.bootstrap.examining import attempt, examine_services
 from dfd.bootstrap.registry import build_registry
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.output import PIPED_WIDTH
 from dfd.device import Device
-from dfd.errors import ConfigurationError, DfdError
+from dfd.errors import ConfigurationError
 from dfd.onnx_sessions import missing_for_cuda
 from dfd.preprocessing import to_model_input
 from dfd.processors import available_cpus
@@ -69,17 +70,22 @@ def doctor(as_json: bool) -> ExitCode:
 
 
 def examine(settings: Settings) -> Findings:
-    """Look at everything an analysis needs; ``ok`` says whether the model answers and its face detector loads."""
-    model = _attempt(partial(_model, settings))
+    """Look at everything that DFD rests on.
+
+    ``ok`` says whether the model answers, its face detector loads, and every backing service does its part.
+    """
+    model = attempt(partial(_model, settings))
     if model["ok"]:
         settings = settings.with_version(model["version"])
     embedded = model
     if settings.model_backend != "onnx":
-        embedded = _attempt(partial(_model, settings.model_copy(update={"model_backend": "onnx"})))
-    detectors = {name: _attempt(partial(_detector, name, settings)) for name in _detector_names(settings)}
-    sandbox = _attempt(partial(_sandbox, settings))
+        embedded = attempt(partial(_model, settings.model_copy(update={"model_backend": "onnx"})))
+    detectors = {name: attempt(partial(_detector, name, settings)) for name in _detector_names(settings)}
+    sandbox = attempt(partial(_sandbox, settings))
+    services = examine_services(settings)
+    needed = [model, detectors[settings.face_detector], sandbox, *services.values()]
     return {
-        "ok": model["ok"] and detectors[settings.face_detector]["ok"] and sandbox["ok"],
+        "ok": all(part["ok"] for part in needed),
         "dfd": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -93,14 +99,8 @@ def examine(settings: Settings) -> Findings:
         "model": {"name": settings.model_name, "version": settings.model_version, **model},
         "backends": {"onnx_runtime": _verdict(embedded), **_servers(settings)},
         "detectors": detectors,
+        "services": services,
     }
-
-
-def _attempt(part: Callable[[], Findings]) -> Findings:
-    try:
-        return {"ok": True, **part()}
-    except DfdError as error:
-        return {"ok": False, "code": error.code, "message": str(error)}
 
 
 def _verdict(part: Findings) -> Findings:
@@ -206,6 +206,8 @@ def _rows(findings: Findings) -> list[tuple[str, str, str]]:
     for kind in ("backends", "detectors"):
         for name, part in findings[kind].items():
             rows.append((f"{kind[:-1]} {name}", _word(part), _detail(part, part.get("url", ""))))
+    for name, part in findings["services"].items():
+        rows.append((name.replace("_", " "), _word(part), _detail(part, _facts(part))))
     return rows
 
 
@@ -214,6 +216,12 @@ def _device(device: Findings) -> str:
     if device["wanted"] == Device.AUTO:
         return f"auto: the CPU, as {missing}" if missing else "auto: a CUDA card"
     return str(device["wanted"])
+
+
+def _facts(part: Findings) -> str:
+    """What was found of a service, as words."""
+    facts = [f"{name} {value}" for name, value in part.items() if name not in ("ok", "note") and value not in ({}, [])]
+    return "; ".join([*facts, *([part["note"]] if "note" in part else [])])
 
 
 def _word(part: Findings) -> str:

@@ -7,8 +7,9 @@ from types import FrameType
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.bootstrap.live import build_live
 from dfd.bootstrap.metrics import backend_listener, build_metrics, open_port, watch
+from dfd.bootstrap.tracing import traced
 from dfd.cli.exits import ExitCode
-from dfd.settings import load_settings
+from dfd.settings import Settings, load_settings
 from dfd.telemetry.logs import configure_logging
 
 
@@ -25,6 +26,11 @@ def worker(count: int | None, queue: str | None = None) -> int:
     """
     settings = load_settings(job_workers=count, job_queue=queue)
     configure_logging(settings.log_level)
+    with traced(settings):
+        return _work(settings)
+
+
+def _work(settings: Settings) -> int:
     workers = max(1, settings.job_workers)
     metrics = build_metrics()
     job_parts = build_job_parts(settings, metrics)

@@ -25,6 +25,7 @@ from dfd.errors.media import (
     MediaTooLarge,
     NotAFile,
     NoVideoStream,
+    UnreadableBackup,
     UnreadableReport,
     UnreadableVideo,
     UnsupportedCodec,
@@ -37,6 +38,42 @@ from dfd.errors.models import (
     ModelError,
     ModelNotFound,
     RecalibrationRefused,
+)
+from dfd.errors.requests import (
+    ArtifactNotFound,
+    CallbackRefused,
+    DeliveryConflict,
+    DeliveryNotFound,
+    FaceNotFound,
+    Forbidden,
+    IdempotencyConflict,
+    InvalidParameter,
+    JobConflict,
+    JobEnded,
+    JobNotFound,
+    KeyNotFound,
+    MalformedUpload,
+    RangeNotSatisfiable,
+    ReportNotReady,
+    RequestError,
+    RestoreRefused,
+    Unauthorized,
+    UnsupportedContentType,
+    UploadTimeout,
+    UploadTooLarge,
+    VersionNotFound,
+)
+from dfd.errors.services import (
+    IdentityUnavailable,
+    JobStoreUnavailable,
+    Overloaded,
+    QueueFull,
+    QuotaExceeded,
+    RateLimited,
+    RegistryUnavailable,
+    StorageFull,
+    StorageUnavailable,
+    Unavailable,
 )
 
 __all__ = [
@@ -79,10 +116,12 @@ __all__ = [
     "RegistryUnavailable",
     "ReportNotReady",
     "RequestError",
+    "RestoreRefused",
     "StorageFull",
     "StorageUnavailable",
     "Unauthorized",
     "Unavailable",
+    "UnreadableBackup",
     "UnreadableReport",
     "UnreadableVideo",
     "UnsupportedCodec",
@@ -94,220 +133,10 @@ __all__ = [
 ]
 
 
-class RequestError(DfdError):
-    """The request is at fault, not the media."""
-
-    code = "bad_request"
-
-
-class InvalidParameter(RequestError):
-    """A parameter is missing, of the wrong kind or out of range."""
-
-    code = "invalid_parameter"
-
-
-class UploadTooLarge(RequestError):
-    """The upload is larger than the service takes."""
-
-    code = "upload_too_large"
-
-
-class UploadTimeout(RequestError):
-    """The upload stopped coming."""
-
-    code = "upload_timeout"
-
-
-class MalformedUpload(RequestError):
-    """The body breaks off, or is not the multipart form its header promises."""
-
-    code = "malformed_upload"
-
-
-class UnsupportedContentType(RequestError):
-    """The body is of a kind this service does not read."""
-
-    code = "unsupported_content_type"
-
-
-class Unauthorized(RequestError):
-    """The request carries no valid credential."""
-
-    code = "unauthorized"
-
-
-class Forbidden(RequestError):
-    """The caller is known, and may not do this.
-
-    Attributes:
-        scope: what he lacks (`dfd.caller.Scope`).
-    """
-
-    code = "forbidden"
-
-    def __init__(self, message: str, scope: str = "") -> None:
-        super().__init__(message)
-        self.scope = scope
-
-
-class KeyNotFound(RequestError):
-    """There is no API key of this id."""
-
-    code = "key_not_found"
-
-
-class CallbackRefused(RequestError):
-    """The callback address is none that this service sends to."""
-
-    code = "callback_refused"
-
-
-class JobNotFound(RequestError):
-    """There is no job of this name, or it is no longer kept."""
-
-    code = "job_not_found"
-
-
-class VersionNotFound(RequestError):
-    """There is no such model or version to tell of."""
-
-    code = "version_not_found"
-
-
-class ArtifactNotFound(RequestError):
-    """The job has no such file, or it is no longer kept."""
-
-    code = "artifact_not_found"
-
-
-class RangeNotSatisfiable(RequestError):
-    """The file has none of the bytes that were asked for.
-
-    Attributes:
-        size_bytes: how many it has.
-    """
-
-    code = "range_not_satisfiable"
-
-    def __init__(self, message: str, size_bytes: int = 0) -> None:
-        super().__init__(message)
-        self.size_bytes = size_bytes
-
-
-class DeliveryNotFound(RequestError):
-    """The job has no delivery of this number."""
-
-    code = "delivery_not_found"
-
-
-class FaceNotFound(RequestError):
-    """There is no such face track, or it shows no face at that time."""
-
-    code = "face_not_found"
-
-
-class JobConflict(RequestError):
-    """The request does not fit the state of things."""
-
-    code = "job_conflict"
-
-
-class JobEnded(JobConflict):
-    """The job has ended, and an end is final."""
-
-    code = "job_ended"
-
-
-class DeliveryConflict(JobConflict):
-    """The event of the job cannot be sent again now."""
-
-    code = "delivery_conflict"
-
-
-class ReportNotReady(JobConflict):
-    """The job has no report: it has not ended, or it ended without one."""
-
-    code = "report_not_ready"
-
-
-class IdempotencyConflict(JobConflict):
-    """The idempotency key came before, with other content."""
-
-    code = "idempotency_conflict"
-
-
 class ConfigurationError(DfdError):
     """The settings contradict each other or name something that does not exist."""
 
     code = "configuration"
-
-
-class Unavailable(DfdError):
-    """A part that the service rests on is away, perhaps for a moment."""
-
-    code = "unavailable"
-
-
-class JobStoreUnavailable(Unavailable):
-    """The database of jobs does not answer."""
-
-    code = "job_store_unavailable"
-
-
-class RegistryUnavailable(Unavailable):
-    """The registry of models does not answer, or cannot be written."""
-
-    code = "registry_unavailable"
-
-
-class StorageUnavailable(Unavailable):
-    """The storage of files does not answer, or has lost the file."""
-
-    code = "storage_unavailable"
-
-
-class StorageFull(Unavailable):
-    """There is no room for the file."""
-
-    code = "storage_full"
-
-
-class IdentityUnavailable(Unavailable):
-    """The keys that tokens are signed with cannot be loaded."""
-
-    code = "identity_unavailable"
-
-
-class Overloaded(DfdError):
-    """All slots are taken.
-
-    Attributes:
-        retry_after_s: seconds after which another try makes sense.
-    """
-
-    code = "overloaded"
-
-    def __init__(self, message: str, retry_after_s: int) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
-
-class QueueFull(Overloaded):
-    """As many jobs wait as may."""
-
-    code = "queue_full"
-
-
-class RateLimited(Overloaded):
-    """The caller has asked as often in this minute as may be."""
-
-    code = "rate_limited"
-
-
-class QuotaExceeded(RateLimited):
-    """The caller has asked as often today as may be."""
-
-    code = "quota_exceeded"
 
 
 def kind_of(code: str) -> type[DfdError]:

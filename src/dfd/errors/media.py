@@ -61,3 +61,9 @@ class UnreadableReport(InputError):
     """The file holds no report, or a damaged one."""
 
     code = "unreadable_report"
+
+
+class UnreadableBackup(InputError):
+    """The folder holds no backup, or a damaged one."""
+
+    code = "unreadable_backup"

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,14 +50,19 @@ class Database:
             _prepare_sqlite(self.engine)
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, options: Mapping[str, Any] | None = None) -> Iterator[Connection]:
         """A transaction that changes nothing, and waits for nobody who does.
+
+        Args:
+            options: SQLAlchemy's, for its execution.
 
         Raises:
             JobStoreUnavailable: the database does not answer.
         """
-        with _told_apart(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with _told_apart(), self.engine.connect() as connection:
+            connection = connection.execution_options(**(options or {}))  # noqa: PLW2901 - the same one
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

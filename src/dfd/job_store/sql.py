@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, in
 from sqlalchemy.exc import IntegrityError
 
 from dfd.job import Job, JobState
+from dfd.job_store.copying import SqlTableCopier
 from dfd.job_store.database import Database
 from dfd.job_store.deliveries import SqlDeliveryStore, add_first
 from dfd.job_store.feedback import SqlFeedbackStore, let_go
@@ -67,6 +68,10 @@ class SqlJobStore(JobStore):
     def tallies(self) -> SqlTallyStore:
         """The counts in the same database."""
         return SqlTallyStore(self._database)
+
+    def copier(self) -> SqlTableCopier:
+        """What copies the tables of the same database."""
+        return SqlTableCopier(self._database)
 
     def rollouts(self) -> SqlRolloutStore:
         """The rollouts in the same database."""

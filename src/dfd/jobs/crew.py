@@ -51,8 +51,12 @@ class Crew:
         for thread in self._threads:
             thread.start()
 
+    def ask_to_stop(self) -> None:
+        """Begin nothing any more; at once, and fit for a handler of signals. `stop` waits for what has begun."""
+        self._stop.set()
+
     def stop(self) -> None:
-        """Give back what is being worked on, at the next frame, and wait for all to leave, as long as a lease lasts."""
+        """Finish what is about to be done, give back the rest, and wait for all to leave, as long as a lease lasts."""
         self._stop.set()
         self._queue.close()  # whoever waits need not wait any longer
         for thread in self._threads:

@@ -6,11 +6,13 @@ A sender that dies in between leaves a lease that ends, and the event is sent ag
 import logging
 from collections.abc import Callable
 
+from dfd.correlation import job_at_hand
 from dfd.delivery import Answer, DeliveryState, event_id_of
 from dfd.jobs.policy import DeliveryPolicy
 from dfd.jobs.telling import event_of
 from dfd.ports.deliveries import DeliveryStore, Errand, Notifier
 from dfd.ports.observing import Observer
+from dfd.tracing import Noted, SpanKind, this_span
 
 _LOG = logging.getLogger(__name__)
 
@@ -58,16 +60,19 @@ class Deliverer:
         if errand is None:
             return False
         if errand.delivery.state is DeliveryState.SENDING:
-            self._send(errand, now_s)
+            with job_at_hand(errand.job.job_id, errand.job.traceparent), this_span("webhook", SpanKind.CLIENT) as noted:
+                self._send(errand, now_s, noted)
         else:
             self._observer.webhook_answered(arrived=False, given_up=True)
             _LOG.warning("webhook given up", extra=_named(errand))
         return True
 
-    def _send(self, errand: Errand, now_s: float) -> None:
+    def _send(self, errand: Errand, now_s: float, noted: Noted) -> None:
         delivery, job = errand.delivery, errand.job
         body = event_of(job, self._policy.public_url)
         answer = self._notifier.notify(job.callback_url or "", event_id_of(job.job_id), body, now_s)
+        noted.attributes |= {"dfd.job_id": job.job_id, "dfd.delivery": delivery.number}
+        noted.error = None if answer.arrived else answer.error or str(answer.status)
         ended_s, draw = self._clock(), self._draw()
         changed = self._store.change(
             delivery.job_id,

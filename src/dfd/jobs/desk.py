@@ -4,14 +4,13 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from dfd.caller import DEFAULT_TENANT
+from dfd.correlation import TRACE
 from dfd.errors import (
     IdempotencyConflict,
-    InvalidParameter,
     JobConflict,
     JobEnded,
     JobNotFound,
@@ -22,56 +21,19 @@ from dfd.errors import (
 from dfd.job import Job, JobState, Submission
 from dfd.jobs.options import fingerprint, options_to_dict, result_key
 from dfd.jobs.policy import JobPolicy
+from dfd.jobs.request import JobRequest, ReceivedFile
 from dfd.jobs.uploads import KeptUploads
-from dfd.pipeline import AnalysisOptions
 from dfd.ports import JobFilter, JobQueue, JobStore, ObjectStorage
 from dfd.report import ModelIdentity
+from dfd.tracing import SpanKind, span
 
 _LOG = logging.getLogger(__name__)
 
 UPLOADS = "uploads/"
 """Prefix of the files of jobs in the storage; what follows is the job's name."""
 
-LOWEST_PRIORITY, HIGHEST_PRIORITY = -100, 100
-
 MOST_LISTED = 200
 """Jobs of one page at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedFile:
-    """A file that came with a request: where it lies for now, its SHA-256 in lower-case hex, and its size."""
-
-    path: Path
-    sha256: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class JobRequest:
-    """What the caller asks for beside the files.
-
-    Attributes:
-        options: of the analyses.
-        external_id: the caller's own name for the jobs, at most 256 characters.
-        callback_url: where to tell of the end.
-        priority: higher goes first.
-        force: analyse also what has been analysed before.
-        key: the request's ``Idempotency-Key``, at most 256 characters.
-        traceparent: trace that the request is in (`dfd.correlation.Trace.header`).
-    """
-
-    options: AnalysisOptions
-    external_id: str | None = None
-    callback_url: str | None = field(default=None, repr=False)
-    priority: int = 0
-    force: bool = False
-    key: str | None = None
-    traceparent: str | None = None
-
-    def __post_init__(self) -> None:
-        if not LOWEST_PRIORITY <= self.priority <= HIGHEST_PRIORITY:
-            raise InvalidParameter(f"priority must be from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}")
 
 
 class JobDesk:
@@ -149,6 +111,18 @@ class JobDesk:
         if request.key is not None and (known := self._store.of_submission(tenant, request.key)):
             return _same(known, asked_for)
         self.check_room(len(files))
+        with span("job submit", SpanKind.PRODUCER) as noted:
+            trace = TRACE.get()
+            if request.traceparent is not None and trace is not None:  # what is done for them is a part of this span
+                request = replace(request, traceparent=trace.header)
+            added = self._added(files, request, options, asked_for)
+            noted.attributes["dfd.jobs"] = len(added)
+        self._queue.announce([job.job_id for job in added if not job.ended])
+        return _same(added, asked_for) if request.key is not None else added
+
+    def _added(
+        self, files: Sequence[ReceivedFile], request: JobRequest, options: Mapping[str, Any], asked_for: str
+    ) -> list[Job]:
         jobs: list[Job] = []
         reports: dict[str, str] = {}
         for position, file in enumerate(files):
@@ -157,9 +131,7 @@ class JobDesk:
             jobs.append(job)
             if report is not None:
                 reports[job.job_id] = report
-        added = self._stored(jobs, files, reports)
-        self._queue.announce([job.job_id for job in added if not job.ended])
-        return _same(added, asked_for) if request.key is not None else added
+        return self._stored(jobs, files, reports)
 
     def get(self, job_id: str) -> Job:
         """One job.

@@ -19,6 +19,7 @@ class JobPolicy:
         heartbeat_s: time between two signs of life, which also carry progress and bring cancellations.
         poll_s: longest time an idle worker takes to find a job that nobody announced.
         sweep_s: time between two sweeps.
+        stop_grace_s: a worker that is told to stop finishes a job that will be done within so long.
         retry: of attempts that were lost or failed.
         retention_s: an ended job, its file and its report are kept for so long.
         feedback_retention_s: what is left of feedback on a job that is gone is kept for so long after it was given.
@@ -35,6 +36,7 @@ class JobPolicy:
     heartbeat_s: float = 1.0
     poll_s: float = 1.0
     sweep_s: float = 5.0
+    stop_grace_s: float = 0.0
     retry: Retry = field(default_factory=Retry)
     retention_s: float = 30 * 86_400.0
     feedback_retention_s: float = 730 * 86_400.0
@@ -49,7 +51,7 @@ class JobPolicy:
             raise ValueError("a lease must outlive two lost heartbeats")
         if (
             min(self.timeout_s, self.poll_s, self.sweep_s, self.orphan_s) <= 0
-            or min(self.retention_s, self.feedback_retention_s, self.audit_retention_s) < 0
+            or min(self.retention_s, self.feedback_retention_s, self.audit_retention_s, self.stop_grace_s) < 0
         ):
             raise ValueError(f"times must be positive, got {self}")
 

@@ -8,7 +8,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from dfd.jobs.policy import JobPolicy
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import JobStore, ObjectStorage, Transition
 from dfd.report import Report
+from dfd.tracing import Noted, SpanKind, record_beside, span, this_span
 
 Analyze = Callable[[Path, AnalysisOptions, Callable[[Progress], None]], Report]
 """Analyses a file; what the listener raises ends the analysis and comes out of it (`dfd.pipeline.Analyzer.analyze`)."""
@@ -74,7 +75,8 @@ class Worker:
         """Claim a job and bring it to an end, or give it back.
 
         Args:
-            stop: once set, the job at hand is given back at its next frame.
+            stop: once set, the job at hand is given back at its next frame, unless it is about to be done
+                (`JobPolicy.stop_grace_s`).
 
         Returns:
             whether there was a job.
@@ -87,15 +89,21 @@ class Worker:
         if job is None:
             return False
         with job_at_hand(job.job_id, job.traceparent):
-            self._bring_to_an_end(job, stop)
+            record_beside("job wait", job.created_at_s, now_s)
+            with this_span("job", SpanKind.CONSUMER) as noted:
+                noted.attributes |= {"dfd.job_id": job.job_id, "dfd.attempt": job.attempts, "dfd.worker": self._name}
+                self._bring_to_an_end(job, stop, noted)
         return True
 
-    def _bring_to_an_end(self, job: Job, stop: threading.Event) -> None:
+    def _bring_to_an_end(self, job: Job, stop: threading.Event, noted: Noted) -> None:
         _LOG.info("job begun", extra={"attempt": job.attempts, "worker": self._name})
         holding = _Holding(job, self._store, self._policy, self._clock, stop)
         with holding.beating():
             transition, report = self._worked_on(job, holding)
         ended = self._written(job, transition, report, stop)
+        if ended is not None:
+            noted.attributes["dfd.state"] = ended.state.value
+            noted.error = ended.failure.code if ended.failure is not None else None
         if ended is not None and ended.ended:
             _LOG.info("job ended", extra={"state": ended.state.value})
             self._clear(ended)
@@ -143,7 +151,9 @@ class Worker:
         options = options_from_dict(job.options)
         if job.input_key is None:
             raise Unavailable("the file of the job is gone")
-        with self._storage.local_file(job.input_key) as path:
+        with ExitStack() as stack:
+            with span("fetch"):
+                path = stack.enter_context(self._storage.local_file(job.input_key))
             try:
                 return self._analyze(path, options, holding.progressed)
             except InputError as error:  # what is said of the server's file is said of the upload
@@ -204,6 +214,8 @@ class _Holding:
         self._over = threading.Event()
         self._reason: type[Exception] | None = None
         self._progress = Progress(0, 0)
+        self._begun_s = clock()
+        self._told_s: float | None = None
 
     @contextmanager
     def beating(self) -> Iterator[None]:
@@ -222,8 +234,19 @@ class _Holding:
         self._progress = progress
         if self._reason is not None:
             raise self._reason
-        if self._stop.is_set():
+        if self._stop.is_set() and not self._will_be_done():
             raise _Stopped
+
+    def _will_be_done(self) -> bool:
+        """Whether the job, going on as it has, ends before the time is up that a worker has to stop."""
+        now_s = self._clock()
+        if self._told_s is None:
+            self._told_s = now_s
+        done, total = self._progress.done_frames, self._progress.total_frames
+        if not 0 < done <= total:
+            return False
+        ends_s = now_s + (now_s - self._begun_s) * (total - done) / done
+        return ends_s <= self._told_s + self._policy.stop_grace_s
 
     def _beat(self) -> None:
         begun_s = heard_s = self._clock()

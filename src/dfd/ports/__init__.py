@@ -301,6 +301,14 @@ class JobQueue(ABC):
     def announce(self, job_ids: Sequence[str]) -> None:
         """Say that these jobs wait. Never raises on account of a queue that is away."""
 
+    def check(self) -> None:
+        """See whether calls get through now.
+
+        Raises:
+            Unavailable: they do not.
+        """
+        return
+
     @abstractmethod
     def wait(self, timeout_s: float) -> bool:
         """Wait for a call, at most about so long; whether one came since the last."""

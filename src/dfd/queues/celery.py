@@ -16,7 +16,7 @@ from celery import Celery
 from kombu import Connection, Consumer, Message, Queue
 from kombu.exceptions import KombuError
 
-from dfd.errors import ConfigurationError
+from dfd.errors import ConfigurationError, Unavailable
 from dfd.ports import JobQueue
 
 _LOG = logging.getLogger(__name__)
@@ -78,6 +78,13 @@ class CeleryQueue(JobQueue):
                     self._app.send_task(TASK, (job_id,), connection=connection, queue=self._queue, retry=False)
         except self._errors as error:
             self._tell_away(error)
+
+    def check(self) -> None:
+        try:
+            with self._sender() as connection:
+                self._room(connection)
+        except self._errors as error:
+            raise Unavailable(f"the broker does not answer: {type(error).__name__}") from error
 
     def wait(self, timeout_s: float) -> bool:
         until_s = time.monotonic() + timeout_s

@@ -1,10 +1,14 @@
 """Showing the metrics to Prometheus: as an answer for somebody else's route, or on a port of their own."""
 
+import socket
+import threading
 from collections.abc import Callable
+from socketserver import ThreadingMixIn
 from types import TracebackType
 from typing import Self
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import choose_encoder
 
 from dfd.errors import ConfigurationError
@@ -20,24 +24,44 @@ def renderer(registry: CollectorRegistry) -> Callable[[str], tuple[bytes, str]]:
     return render
 
 
+class _Listener(ThreadingMixIn, WSGIServer):
+    """Answers each scrape in a thread."""
+
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    """Logs no scrapes."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+        """Keep quiet."""
+
+
 class MetricsPort:
     """Answers ``GET /metrics`` on a port of its own, in threads of its own: also while the process is busy."""
 
-    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
+    def __init__(self, registry: CollectorRegistry, host: str, port: int, *, shared: bool = False) -> None:
         """Listen at once.
 
         Args:
             registry: of what is shown.
             host: address to listen on.
             port: port to listen on; 0 takes one that is free.
+            shared: others that say so too may listen there at the same time; either answers.
 
         Raises:
             ConfigurationError: it cannot listen there.
         """
         try:
-            self._server, self._thread = start_http_server(port, host, registry)
+            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            kind = {"address_family": family, "allow_reuse_port": shared}
+            listener: type[WSGIServer] = type("Listener", (_Listener,), kind)
+            app = make_wsgi_app(registry)
+            self._server: WSGIServer = make_server(str(address[0]), port, app, listener, handler_class=_Quiet)
         except (OSError, OverflowError) as error:
             raise ConfigurationError(f"METRICS_PORT: {host}:{port} cannot be listened on: {error}") from error
+        self._thread = threading.Thread(target=self._server.serve_forever, name="dfd-metrics", daemon=True)
+        self._thread.start()
 
     @property
     def port(self) -> int:

@@ -14,6 +14,7 @@ import dfd
 from dfd.correlation import JOB_ID, REQUEST_ID, TRACE
 from dfd.errors import DfdError
 from dfd.scoring import BackendEvent, BackendEventKind
+from dfd.tracing import Span
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,6 +32,10 @@ _ECS_NAMES: Final = {
     "body_bytes": "http.request.body.bytes",
     "status": "http.response.status_code",
     "error": "error.message",
+    "trace_id": "trace.id",
+    "span_id": "span.id",
+    "parent_id": "parent.id",
+    "span_name": "span.name",
 }
 """Extras that ECS has a field for; ``duration_s`` becomes ``event.duration``, in nanoseconds."""
 
@@ -95,6 +100,22 @@ def log_backend_event(event: BackendEvent) -> None:
         f"{message}: {event.detail}" if event.detail else message,
         extra={name: value for name, value in fields.items() if value is not None},
     )
+
+
+def log_span(span: Span) -> None:
+    """Log a span that has ended, where no collector takes it."""
+    fields = {
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "parent_id": span.parent_id,
+        "span_name": span.name,
+        "span_kind": span.kind.value,
+        "duration_s": (span.end_ns - span.start_ns) / 1e9,
+        "span_started": datetime.fromtimestamp(span.start_ns / 1e9, UTC).isoformat(timespec="microseconds"),
+        "span_error": span.error,
+        "span_attributes": dict(span.attributes),
+    }
+    _LOG.info("span ended", extra={name: value for name, value in fields.items() if value is not None})
 
 
 def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None:

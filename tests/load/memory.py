@@ -1,0 +1,71 @@
+"""How much memory a process and its children hold, and whether that grows."""
+
+import statistics
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+MIB = 1 << 20
+_PAGE_BYTES = 4096
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process and of all below it; of those that have ended, none."""
+    total, waiting = 0, [pid]
+    while waiting:
+        folder = Path("/proc") / str(waiting.pop())
+        try:
+            total += int((folder / "statm").read_text().split()[1]) * _PAGE_BYTES
+            for task in (folder / "task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+        except OSError:
+            continue
+    return total
+
+
+class MemoryWatch:
+    """Looks every so often. `samples` are (seconds since the first, bytes)."""
+
+    def __init__(self, pid: int, every_s: float = 0.5) -> None:
+        self.samples: list[tuple[float, int]] = []
+        self._pid = pid
+        self._every_s = every_s
+        self._over = threading.Event()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _watch(self) -> None:
+        begun_s = time.monotonic()
+        while not self._over.wait(self._every_s):
+            self.samples.append((time.monotonic() - begun_s, resident_bytes(self._pid)))
+
+
+def growth(samples: Sequence[tuple[float, int]], most_points: int = 300) -> tuple[float, float]:
+    """What a line through the samples says (Theil and Sen: the median of the slopes of all pairs).
+
+    Returns:
+        bytes a second, and that over all the time as a share of the median.
+    """
+    step = max(1, len(samples) // most_points)
+    points = samples[::step]
+    slopes = [
+        (later[1] - earlier[1]) / (later[0] - earlier[0])
+        for number, earlier in enumerate(points)
+        for later in points[number + 1 :]
+        if later[0] > earlier[0]
+    ]
+    if not slopes:
+        return 0.0, 0.0
+    slope = statistics.median(slopes)
+    middle = statistics.median(size for _, size in points)
+    return slope, slope * (points[-1][0] - points[0][0]) / middle
