@@ -50,7 +50,7 @@ class Parts:
     @property
     def identity(self) -> ModelIdentity:
         """What reports call the model."""
-        return ModelIdentity(self.manifest.name, self.manifest.version, self.manifest.weights_sha256)
+        return self.manifest.identity()
 
     def analyzer(self) -> Analyzer:
         """Put the parts together."""

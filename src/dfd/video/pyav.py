@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from dfd.errors import UnreadableVideo
+from dfd.media import MediaFacts
 from dfd.ports import VideoOpener, VideoSource
 from dfd.types import Frame, ImageU8, VideoInfo
 from dfd.video.convert import FrameConverter
@@ -97,6 +98,10 @@ class PyAvVideo(VideoSource):
     @property
     def info(self) -> VideoInfo:
         return self._decoder.info
+
+    @property
+    def facts(self) -> MediaFacts:
+        return self._probe.facts
 
     @property
     def complete(self) -> bool:
