@@ -29,7 +29,7 @@ from dfd.casefile.blocks import (
 
 POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'"
+    "frame-ancestors 'none'"
 )
 """Content-Security-Policy of the page as a header. ``frame-ancestors`` says nothing in a page's own head."""
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,7 +40,7 @@ def targets_of(values: Sequence[str]) -> list[Target]:
     """
     found: list[Target] = []
     for value in values:
-        if value.endswith(os.sep) or Path(value).is_dir():
+        if value.endswith(os.sep) or os.path.isdir(value):  # noqa: PTH112 - Path's own test raises at a name too long
             found += [Target(str(Path(value, f"{{name}}.{form.value}")), form) for form in CaseForm]
             continue
         form = _ENDINGS.get(Path(value).suffix.lower())
@@ -81,7 +82,7 @@ class CaseFiles:
             paper: of PDF files.
         """
         self._targets = targets
-        self._videos = parts.explained_videos()
+        self._parts = parts
         self._write = write
         self._paper = paper
         self._number = 0
@@ -112,7 +113,7 @@ class CaseFiles:
             _put(self._place(target, path, report), content)
 
     def _key_frames(self, path: Path, document: dict[str, Any], tick: Callable[[], None]) -> KeyFrames:
-        return key_frames_of(self._videos.moments(path, document, tick))
+        return key_frames_of(self._parts.explained_videos().moments(path, document, tick))
 
     def _place(self, target: Target, path: Path, report: Report) -> Path:
         """Where a report goes; another name where this run has used it already."""
@@ -136,5 +137,6 @@ def _put(path: Path, content: bytes) -> None:
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise ConfigurationError(f"cannot write the report {path}: {error.strerror}") from error
