@@ -84,6 +84,10 @@ class ContentCredentials:
     def __post_init__(self) -> None:
         if len(self.actions) > MOST_ACTIONS or len(self.problems) > MOST_PROBLEMS:
             raise ValueError(f"at most {MOST_ACTIONS} actions and {MOST_PROBLEMS} problems are kept")
+        if isinstance(self.ingredients, bool) or not isinstance(self.ingredients, int) or self.ingredients < 0:
+            raise ValueError(f"the number of ingredients is a count, got {self.ingredients!r}")
+        if not isinstance(self.time_stamped, bool):
+            raise ValueError("whether there is a time stamp is yes or no")  # noqa: TRY004 - as every other check here
         texts = [self.detail, self.signer, self.issuer, self.signed_at, self.generator, self.title, *self.problems]
         texts += [text for one in self.actions for text in (one.action, one.software, one.when, one.source_type)]
         if any(text is not None and text != bounded_text(text) for text in texts):
