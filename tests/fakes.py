@@ -25,6 +25,7 @@ from dfd.feedback import Feedback
 from dfd.job import Job, JobState
 from dfd.jobs.options import options_to_dict
 from dfd.manifest import Alignment, Calibration, Decision, InputContract, Layout, ModelManifest, Output
+from dfd.media import AudioTrack, MediaFacts, Tag
 from dfd.pipeline import AnalysisOptions
 from dfd.ports import (
     FaceDetector,
@@ -42,7 +43,7 @@ from dfd.ports.deliveries import DeliveryStore, DeliveryTransition, Errand, Noti
 from dfd.ports.observing import JobCensus
 from dfd.ports.rollouts import RolloutStore, RolloutTransition
 from dfd.ports.usage import UsageMeter
-from dfd.report import Coverage, ModelIdentity, Provenance, Report
+from dfd.report import Coverage, Method, ModelIdentity, Provenance, Report
 from dfd.types import (
     BoundingBox,
     FaceDetection,
@@ -98,6 +99,27 @@ def make_video_info(**changes: Any) -> VideoInfo:
     return replace(info, **changes)
 
 
+def make_media_facts(**changes: Any) -> MediaFacts:
+    """What a telephone's clip with sound says of itself, with `changes`."""
+    facts = MediaFacts(
+        size_bytes=922_750,
+        container_name="QuickTime / MOV",
+        bit_rate_bps=1_476_400,
+        video_bit_rate_bps=1_340_000,
+        profile="High",
+        codec_tag="avc1",
+        pixel_format="yuv420p",
+        audio_tracks=1,
+        audio=(AudioTrack("aac", "LC", 48_000, 2, 128_000, "und"),),
+        tags=(
+            Tag("container", "creation_time", "2026-01-30T18:02:11.000000Z"),
+            Tag("container", "com.apple.quicktime.make", "Apple"),
+            Tag("video", "handler_name", "Core Media Video"),
+        ),
+    )
+    return replace(facts, **changes)
+
+
 @dataclass
 class FakeVideoSource(VideoSource):
     """Paints one frame for each target time.
@@ -126,6 +148,10 @@ class FakeVideoSource(VideoSource):
     @property
     def info(self) -> VideoInfo:
         return self.video
+
+    @property
+    def facts(self) -> MediaFacts:
+        return make_media_facts()
 
     def sample(self, times_s: Sequence[float], *, with_next: bool = False) -> Iterator[Frame]:
         for index, time_s in enumerate(times_s):
@@ -291,7 +317,7 @@ def make_report(**changes: Any) -> Report:
         for index, probability in enumerate((0.8, 0.9, 0.95, 0.95))
     )
     report = Report(
-        schema_version="1.3",
+        schema_version="1.4",
         verdict=Verdict.FAKE,
         reasons=(),
         fake_probability=0.9,
@@ -306,7 +332,9 @@ def make_report(**changes: Any) -> Report:
         coverage=Coverage(sampled_frames=4, face_frames=4, scored_faces=4, sampling_step_s=0.5),
         video=make_video_info(width_px=640, height_px=360, frame_count=60, duration_s=2.0),
         model=ModelIdentity(name="deepfake", version="1", weights_sha256=SHA256, backends=("onnx",)),
+        method=Method("fake", 64, 1, "platt", 0.05, "none"),
         input_sha256="c0" * 32,
+        media=make_media_facts(),
         provenance=Provenance("1", {"fps": 2.0, "face_detector": "blazeface"}, (0.0, 0.5, 1.0, 1.5)),
         created_at_s=1_769_860_800.0,
         timings_ms={"total": 12.5},

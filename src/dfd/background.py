@@ -1,12 +1,12 @@
-"""What an analysis does in threads of its own: reading ahead, and hashing the file.
+"""What an analysis does in threads of its own: reading ahead, hashing the file, and what else can be done beside.
 
-Both are context managers, and no thread outlives its block, whatever ends it.
+All are context managers, and no thread outlives its block, whatever ends it.
 """
 
 import hashlib
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import TypeVar
 from dfd.errors import UnreadableVideo
 
 Item = TypeVar("Item")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 _HASH_CHUNK_BYTES = 1 << 20  # large enough that hashing runs without the interpreter's lock, small enough to stop soon
 
@@ -84,6 +86,17 @@ def sha256_of(path: Path) -> Iterator[Future[str]]:
             yield executor.submit(hash_file)
         finally:
             stop.set()
+
+
+@contextmanager
+def beside(work: Callable[[Given], Made], given: Given) -> Iterator[Future[Made]]:
+    """Have something done in a thread while the block runs; leaving it waits for the end of the work.
+
+    Yields:
+        the future of what it makes.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-beside") as executor:
+        yield executor.submit(work, given)
 
 
 def _drain(waiting: queue.Queue[tuple[Item] | None]) -> None:

@@ -17,6 +17,7 @@ from dfd.faithfulness import ExplanationRecord
 from dfd.histograms import SCORE, ReferenceHistogram
 from dfd.judgement import Calibration, CalibrationMethod, Decision, ReferenceQuality
 from dfd.reliability import Reliability
+from dfd.report import Method, ModelIdentity, WhatWasLikeIt
 from dfd.types import QUALITY_MEASURES
 
 __all__ = [
@@ -192,6 +193,25 @@ class ModelManifest:
     def weights_sha256(self) -> str:
         """Hash of the weights that the embedded backend loads."""
         return self.files[self.weights_file]
+
+    def identity(self, backends: tuple[str, ...] = ()) -> ModelIdentity:
+        """What a report calls this model, whose faces the backends of these names scored."""
+        return ModelIdentity(self.name, self.version, self.weights_sha256, backends)
+
+    def method(self, fake_probability: float | None) -> Method:
+        """What a report says of how this model looks, and of videos with a probability like this one's."""
+        like_it = None
+        if fake_probability is not None and self.reliability is not None:
+            like_it = WhatWasLikeIt(self.reliability.of(fake_probability), self.reliability.tested_on)
+        return Method(
+            architecture=self.architecture,
+            input_size_px=self.input.size_px,
+            frames=self.input.frames,
+            calibration=self.calibration.method.value,
+            inconclusive_margin=self.decision.inconclusive_margin,
+            training_data=self.training_data,
+            like_it=like_it,
+        )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

@@ -25,16 +25,17 @@ from pathlib import Path
 import numpy as np
 
 from dfd.aggregation import VerdictRule, by_track, decide, score_tracks
-from dfd.background import read_ahead, sha256_of
+from dfd.background import beside, read_ahead, sha256_of
 from dfd.calibration import to_probability
 from dfd.cropping import centre_square, crop_face
 from dfd.errors import InvalidParameter
 from dfd.explanation.explaining import Explainer
 from dfd.manifest import ModelManifest
+from dfd.media import MediaFacts
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener, VideoSource
 from dfd.preprocessing import to_model_input
 from dfd.quality import QualityLimits, measure, weaknesses
-from dfd.report import Coverage, ModelIdentity, Origin, Report
+from dfd.report import Coverage, Origin, Report
 from dfd.reporting import REPORT_SCHEMA_VERSION
 from dfd.sampling import sampling_step_s, sampling_times
 from dfd.stopwatch import Stopwatch
@@ -153,12 +154,12 @@ class Analyzer:
         with watch.stage("total"):
             with watch.stage("open"):
                 source = self._opener.open(path)
-            with source, sha256_of(path) as digest:
+            with source, sha256_of(path) as digest, beside(self._origin.read_credentials, path) as credentials:
                 gathered = self._gather(source, options, watch, progress or _ignore)
                 with watch.stage("hash_wait"):
-                    input_sha256 = digest.result()
+                    input_sha256, found = digest.result(), credentials.result()
                 with watch.stage("aggregate"):
-                    report = self._report(gathered, input_sha256, options)
+                    report = replace(self._report(gathered, input_sha256, options), credentials=found)
                 if options.explain:
                     with watch.stage("explain"):
                         report = self._explained(source, report, progress or _ignore)
@@ -203,6 +204,7 @@ class Analyzer:
                 decode_complete=source.complete,
             ),
             video=source.info,
+            media=source.facts,
             sampled_pts_s=tuple(sampled_pts_s),
         )
 
@@ -218,12 +220,8 @@ class Analyzer:
 
     def _square(self, frame: Frame) -> TrackedFace:
         """The centre square as if it were a face."""
-        return TrackedFace(
-            track_id=FALLBACK_TRACK_ID,
-            frame_index=frame.index,
-            pts_s=frame.pts_s,
-            detection=centre_square(frame.image, self._manifest.input),
-        )
+        square = centre_square(frame.image, self._manifest.input)
+        return TrackedFace(FALLBACK_TRACK_ID, frame.index, frame.pts_s, square)
 
     def _report(self, gathered: "_Gathered", input_sha256: str, options: AnalysisOptions) -> Report:
         """Draw the conclusion."""
@@ -247,10 +245,10 @@ class Analyzer:
             face_scores=gathered.face_scores,
             coverage=gathered.coverage,
             video=gathered.video,
-            model=ModelIdentity(
-                self._manifest.name, self._manifest.version, self._manifest.weights_sha256, gathered.backends
-            ),
+            model=self._manifest.identity(gathered.backends),
+            method=self._manifest.method(outcome.fake_probability),
             input_sha256=input_sha256,
+            media=gathered.media,
             provenance=self._origin.of(asdict(options), gathered.sampled_pts_s),
             created_at_s=self._origin.now(),
         )
@@ -265,6 +263,7 @@ class _Gathered:
     is_fallback: bool
     coverage: Coverage
     video: VideoInfo
+    media: MediaFacts
     sampled_pts_s: tuple[float, ...]
 
     @property

@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dfd.credentials import NOT_CHECKED, ContentCredentials, ReadCredentials, not_checked
+from dfd.media import MediaFacts
+from dfd.reliability import ReliabilityBin
 from dfd.types import FaceScore, Reason, TrackScore, Verdict, VideoInfo
 
 
@@ -47,6 +50,42 @@ class ModelIdentity:
     version: str
     weights_sha256: str
     backends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WhatWasLikeIt:
+    """How often videos with a probability like this one's were fake, where that was tried.
+
+    Attributes:
+        bin: the range of probabilities, and what was in it.
+        tested_on: which videos these were, in words.
+    """
+
+    bin: ReliabilityBin
+    tested_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How the model looks, as its manifest says: what its answer means, and what it cannot see.
+
+    Attributes:
+        architecture: in the field's words.
+        input_size_px: side to which a face is brought.
+        frames: pictures of a face that it sees at once.
+        calibration: how its logits become probabilities.
+        inconclusive_margin: distance from the threshold within which a probability decides nothing.
+        training_data: what it was trained on, with terms.
+        like_it: see `WhatWasLikeIt`; None where nothing was scored or nobody counted.
+    """
+
+    architecture: str
+    input_size_px: int
+    frames: int
+    calibration: str
+    inconclusive_margin: float
+    training_data: str
+    like_it: WhatWasLikeIt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +141,13 @@ class Origin:
         dfd_version: version of DFD.
         settings: of its parts, where they can change a result; JSON-ready.
         now: seconds since the epoch.
+        read_credentials: reads the content credentials of a file, in a thread of its own.
     """
 
     dfd_version: str = "unnamed"
     settings: Mapping[str, str | int] = field(default_factory=dict)
     now: Callable[[], float] = time.time
+    read_credentials: ReadCredentials = not_checked
 
     def of(self, options: Mapping[str, Any], sampled_pts_s: tuple[float, ...]) -> Provenance:
         """The provenance of an analysis with these options, JSON-ready, that looked at these frames."""
@@ -130,11 +171,14 @@ class Report:
         coverage: what the verdict rests on.
         video: what was analysed.
         model: what answered.
+        method: how it looks.
         input_sha256: hash of the file's bytes, lower-case hex.
+        media: what the file says of itself.
         provenance: what else it came from.
         created_at_s: when it was made, in seconds since the epoch; two reports that differ only here are equal.
         timings_ms: wall time by stage; ``total`` is always there.
         explanation: see `Explanation`; None where none was asked for.
+        credentials: the file's content credentials.
     """
 
     schema_version: str
@@ -148,8 +192,11 @@ class Report:
     coverage: Coverage
     video: VideoInfo
     model: ModelIdentity
+    method: Method
     input_sha256: str
+    media: MediaFacts
     provenance: Provenance
     created_at_s: float = field(compare=False)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     explanation: Explanation | None = None
+    credentials: ContentCredentials = NOT_CHECKED

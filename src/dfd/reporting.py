@@ -6,15 +6,16 @@ are equal bytes. The full form is described by ``docs/report.schema.json``.
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import rfc8785
 
-from dfd.report import Coverage, Explanation, ModelIdentity, Provenance, RegionEvidence, Report
+from dfd.report import Coverage, Explanation, Method, ModelIdentity, Provenance, RegionEvidence, Report
 from dfd.types import BoundingBox, FaceScore, TrackScore, VideoInfo
 
-REPORT_SCHEMA_VERSION = "1.3"
+REPORT_SCHEMA_VERSION = "1.4"
 """Raised in the first place when a field changes its meaning or goes away, in the second when one is added."""
 
 _LARGEST_EXACT = 2**53 - 1
@@ -45,7 +46,10 @@ def report_to_dict(report: Report) -> dict[str, Any]:
         "coverage": _coverage(report.coverage),
         "video": _video(report.video),
         "model": _model(report.model),
+        "method": _method(report.method),
         "input_sha256": report.input_sha256,
+        "media": report.media.to_dict(),
+        "content_credentials": report.credentials.to_dict(),
         **told,
         "provenance": _provenance(report.provenance),
         "created_at": _moment(report.created_at_s),
@@ -201,6 +205,23 @@ def _model(model: ModelIdentity) -> dict[str, Any]:
         "version": model.version,
         "weights_sha256": model.weights_sha256,
         "backends": list(model.backends),
+    }
+
+
+def _method(method: Method) -> dict[str, Any]:
+    like_it = method.like_it
+    counted = None
+    if like_it is not None:
+        rounded = {name: _decimals(value) for name, value in asdict(like_it.bin).items() if isinstance(value, float)}
+        counted = {**asdict(like_it.bin), **rounded, "tested_on": like_it.tested_on}
+    return {
+        "architecture": method.architecture,
+        "input_size_px": method.input_size_px,
+        "frames": method.frames,
+        "calibration": method.calibration,
+        "inconclusive_margin": _decimals(method.inconclusive_margin),
+        "training_data": method.training_data,
+        "reliability": counted,
     }
 
 

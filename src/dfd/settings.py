@@ -210,6 +210,9 @@ class _Settings(AccessSettings, BaseWithSecretFiles):
     report_signing_key: Path | None = Field(
         None, description="PEM file of the Ed25519 key that signs reports; unset: they are not signed"
     )
+    c2pa_trust_anchors: Path | None = Field(
+        None, description="PEM file of authorities whose content credentials are trusted; unset: nobody's are"
+    )
     public_url: HttpUrl | None = Field(
         None, description="Address that callers reach the service at, for links in webhooks; unset: links are paths"
     )

@@ -1,6 +1,7 @@
 """Every video source gives the frames that a plain decode of the whole video would give, whatever it leaves out."""
 
 import hashlib
+import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import av
 import pytest
 from tests.synthetic_video import read_number, write_video
 
+from dfd.media import MediaFacts
 from dfd.ports import VideoOpener
 from dfd.sampling import FrameKind, FrameStamp, choose_frames, following_frame, sampling_times
 from dfd.types import Frame, ImageU8
@@ -245,6 +247,19 @@ def test_reports_what_the_file_holds(reference: Reference, opener: VideoOpener) 
     assert info.codec == CODEC_NAMES.get(clip.codec, clip.codec)
     if not clip.jitter:
         assert float(info.frame_rate_hz or 0) == pytest.approx(float(clip.fps), rel=0.02)
+
+
+def test_tells_what_the_file_says_of_itself(reference: Reference, opener: VideoOpener) -> None:
+    with opener.open(reference.path) as video:
+        facts = video.facts
+        list(video.sample([0.0]))
+        assert video.facts == facts
+
+    assert facts.size_bytes == reference.path.stat().st_size
+    assert facts.container_name
+    assert facts.pixel_format
+    assert (facts.video_tracks, facts.audio_tracks, facts.other_tracks) == (1, 0, 0)
+    assert MediaFacts.from_dict(json.loads(json.dumps(facts.to_dict()))) == facts
 
 
 @pytest.fixture(scope="module")

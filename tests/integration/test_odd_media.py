@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import av
 import pytest
 from av.video.frame import VideoFrame
 from tests.looking import look
@@ -87,6 +88,26 @@ def test_the_film_is_taken_and_not_its_cover(tmp_path: Path) -> None:
 
     assert (info.width_px, info.height_px, info.codec) == (192, 128, "h264")
     assert [read_number(frame.image) for frame in frames] == [round(frame.pts_s * 30) for frame in frames]
+
+
+def test_the_facts_tell_of_every_track_and_tag(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", frames=30, audio=True)
+    with av.open(str(path)) as whole, av.open(str(tmp_path / "tagged.mp4"), "w") as tagged:
+        tagged.metadata.update({"creation_time": "2026-01-30T18:02:11.000000Z", "comment": "<b>\n" + "x" * 900})
+        kept = {stream: tagged.add_stream_from_template(stream) for stream in whole.streams}
+        for packet in whole.demux():
+            if packet.dts is not None:
+                packet.stream = kept[packet.stream]
+                tagged.mux(packet)
+    with PyAvOpener().open(tmp_path / "tagged.mp4") as video:
+        facts = video.facts
+    assert (facts.video_tracks, facts.audio_tracks) == (1, 1)
+    assert (facts.audio[0].codec, facts.audio[0].channels) == ("aac", 2)
+    assert (facts.profile, facts.codec_tag, facts.pixel_format) == ("High", "avc1", "yuv420p")
+    told = {(tag.where, tag.name): tag.value for tag in facts.tags}
+    assert told["container", "creation_time"] == "2026-01-30T18:02:11.000000Z"
+    assert told["container", "comment"].startswith("<b>\N{REPLACEMENT CHARACTER}xxx")
+    assert len(told["container", "comment"]) == 200
 
 
 @pytest.mark.parametrize("start_s", [0.0, 5.0])

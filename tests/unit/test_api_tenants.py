@@ -410,7 +410,7 @@ async def test_every_answer_tells_browsers_to_do_nothing_with_it() -> None:
     async with world.client(world.acme) as client:
         answers = [await client.request(method, **called(path, job_id)) for method, path, _ in EVERY]
         answers.append(await client.get("/nowhere"))
-        answers.append(await client.get(f"/v1/jobs/{job_id}/artifacts/report.html"))
+        answers.append(await client.get(f"/v1/jobs/{job_id}/artifacts/report.json"))
     for answer in answers:
         headers = answer.headers
         assert headers["x-content-type-options"] == "nosniff"

@@ -261,10 +261,17 @@ class ScriptedAnalyzer:
         return answer
 
 
+class ScriptedParts:
+    """Parts of a scripted analyzer."""
+
+    def analyzer(self) -> ScriptedAnalyzer:
+        return ScriptedAnalyzer()
+
+
 @pytest.fixture
 def _scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command, "build_analyzer", lambda settings: ScriptedAnalyzer())
+    monkeypatch.setattr(command, "build_parts", lambda settings: ScriptedParts())
 
 
 @pytest.mark.usefixtures("_scripted")

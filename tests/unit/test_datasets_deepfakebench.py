@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from tests import dataset_layouts as layouts
-from tests.fakes import FakeVideoOpener, image_number, make_video_info, numbered_image
+from tests.fakes import FakeVideoOpener, image_number, make_media_facts, make_video_info, numbered_image
 
 from dfd.errors import UnreadableVideo
+from dfd.media import MediaFacts
 from dfd.ports import VideoOpener, VideoSource
 from dfd.sampling import sampling_times
 from dfd.types import Frame, VideoInfo
@@ -170,6 +171,10 @@ class OnePicture(VideoSource):
     @property
     def info(self) -> VideoInfo:
         return make_video_info(frame_rate_hz=None, frame_count=1, duration_s=0.0, codec="png")
+
+    @property
+    def facts(self) -> MediaFacts:
+        return make_media_facts()
 
     def sample(self, times_s: Sequence[float], *, with_next: bool = False) -> Iterator[Frame]:
         if self._number < 90:

@@ -15,6 +15,7 @@ from dfd.api import problems
 from dfd.api.admission import AnalysisDesk
 from dfd.api.artifact_routes import Downloads, artifacts
 from dfd.api.auth import FrontDoor, Guard, everyone, from_header
+from dfd.api.case_routes import case_files
 from dfd.api.delivery_routes import deliveries, events
 from dfd.api.docs_pages import pages
 from dfd.api.drift_routes import drift
@@ -80,7 +81,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.stopping = Stopping()
     problems.install(app)
     _add_middleware(app, services)
-    _include_guarded(app, services, (predictions, jobs, artifacts, deliveries, feedback, explanations, models, drift))
+    of_jobs = (jobs, artifacts, deliveries, feedback, explanations, case_files)
+    _include_guarded(app, services, (predictions, *of_jobs, models, drift))
     app.include_router(probes)
     app.include_router(keys)
     app.include_router(pages)

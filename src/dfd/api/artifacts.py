@@ -1,20 +1,20 @@
-"""The files that belong to a job: its upload, while that is kept, and its report in two forms."""
+"""The files that belong to a job: its upload, while that is kept, and its report.
+
+What is made of them for people, when it is asked for, is `dfd.api.case_routes`'.
+"""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from dfd.api.media_types import HEAD_BYTES, media_type_of
-from dfd.api.report_page import report_page
 from dfd.errors import ArtifactNotFound
 from dfd.job import Job, JobState
 from dfd.jobs.desk import JobDesk
 
 UPLOAD: Final = "upload"
 REPORT_JSON: Final = "report.json"
-REPORT_HTML: Final = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,6 @@ class Shelf:
         self._makers: dict[str, Callable[[Job], Artifact]] = {
             UPLOAD: self._upload,
             REPORT_JSON: self._report_json,
-            REPORT_HTML: self._report_html,
         }
 
     def all_of(self, job_id: str) -> list[Artifact]:
@@ -60,7 +59,7 @@ class Shelf:
         job = self._desk.get(job_id)
         names = [] if job.input_key is None else [UPLOAD]
         if job.state is JobState.SUCCEEDED:
-            names += [REPORT_JSON, REPORT_HTML]
+            names += [REPORT_JSON]
         return [self._makers[name](job) for name in names]
 
     def one(self, job_id: str, name: str) -> Artifact:
@@ -98,10 +97,6 @@ class Shelf:
 
     def _report_json(self, job: Job) -> Artifact:
         return _of_bytes(job, REPORT_JSON, "application/json", self._desk.report(job.job_id).encode())
-
-    def _report_html(self, job: Job) -> Artifact:
-        page = report_page(json.loads(self._desk.report(job.job_id)))
-        return _of_bytes(job, REPORT_HTML, "text/html; charset=utf-8", page.encode())
 
 
 def _of_bytes(job: Job, name: str, media_type: str, content: bytes) -> Artifact:

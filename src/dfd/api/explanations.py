@@ -1,4 +1,4 @@
-"""Making pictures of faces for callers: few at a time, in threads of their own, and not twice."""
+"""Making pictures of faces, and reports that show them: few at a time, in threads of their own, and not twice."""
 
 import json
 import threading
@@ -10,7 +10,10 @@ from typing import Any, Final, TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from dfd.api.services import Services
-from dfd.errors import ExplanationUnavailable, InputError, Overloaded
+from dfd.casefile.content import KeyFrames
+from dfd.casefile.forms import CaseForm, Paper, case_file
+from dfd.casefile.moments import FILE_CHANGED, FILE_GONE, NO_FACES, OTHER_MODEL, key_frames_of
+from dfd.errors import ArtifactNotFound, ExplanationUnavailable, InputError, Overloaded
 from dfd.explanation.faces import FacePlace
 from dfd.explanation.videos import ExplainedVideos, Form
 from dfd.job import Job
@@ -20,6 +23,8 @@ from dfd.reporting import regions_to_list
 
 _MOST_KEPT_BYTES: Final = 32 * 1024 * 1024
 _WAITING: Final = 16
+
+_NO_PICTURES: Final = {ArtifactNotFound: FILE_GONE, ExplanationUnavailable: OTHER_MODEL, InputError: FILE_CHANGED}
 
 Made = TypeVar("Made")
 
@@ -109,6 +114,40 @@ class ExplanationDesk:
     async def regions(self, jobs: JobDesk, job_id: str, track_id: int) -> list[dict[str, Any]]:
         """Evidence by region of one track, from the report where it has it; raises as `heat_map`."""
         return await self._run(lambda: self._regions(jobs, job_id, track_id))
+
+    async def case_file(self, jobs: JobDesk, job_id: str, form: CaseForm, paper: Paper) -> bytes:
+        """The report of a case, with pictures while the upload is kept.
+
+        Raises:
+            JobNotFound, ReportNotReady: there is none.
+            Overloaded: too many are being made.
+            ModelError, Unavailable: it cannot be made now.
+        """
+        return await self._run(lambda: self._case_file(jobs, job_id, form, paper))
+
+    def _case_file(self, jobs: JobDesk, job_id: str, form: CaseForm, paper: Paper) -> bytes:
+        model, job = self._services.model.current, jobs.get(job_id)
+        report: dict[str, Any] = json.loads(jobs.report(job_id))
+        key = (job_id, form, paper, model.manifest.weights_sha256)
+        kept = None if job.input_key is None else self._kept.get(key)
+        if kept is None:
+            labels = [("job", job_id), *([("named by its owner", job.external_id)] if job.external_id else [])]
+            kept = case_file(form, report, labels, self._key_frames(jobs, job, report, model.videos), paper)
+            if job.input_key is not None:
+                self._kept.put(key, kept)
+        return kept
+
+    @staticmethod
+    def _key_frames(jobs: JobDesk, job: Job, report: dict[str, Any], videos: ExplainedVideos | None) -> KeyFrames:
+        if not report["face_scores"]:
+            return NO_FACES
+        if videos is None:
+            return OTHER_MODEL
+        try:
+            with jobs.uploads.local_file(job) as path:
+                return key_frames_of(videos.moments(path, report))
+        except (ArtifactNotFound, ExplanationUnavailable, InputError) as error:
+            return next(told for kind, told in _NO_PICTURES.items() if isinstance(error, kind))
 
     def _regions(self, jobs: JobDesk, job_id: str, track_id: int) -> list[dict[str, Any]]:
         job, report, videos = self._asked(jobs, job_id)

@@ -1,11 +1,10 @@
 """The routes of jobs: handing in files, telling of them, listening, cancelling."""
 
-import json
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 
 from dfd.api.events import events_of
 from dfd.api.forms import described
@@ -13,7 +12,6 @@ from dfd.api.front import FrontDesk, JobId
 from dfd.api.job_schemas import AcceptedJobs, JobDetail, JobPage, summary_of
 from dfd.api.limits import within_limits
 from dfd.api.problems import documented
-from dfd.api.report_page import POLICY, report_page
 from dfd.api.routes import MAX_FPS, chosen, never_stored, services_of
 from dfd.api.services import Services
 from dfd.api.uploads import received_files
@@ -198,19 +196,6 @@ async def get_report(front: FrontDesk, job_id: JobId) -> Response:
     """The report alone, as docs/report.schema.json describes it."""
     document = await front.ask(lambda: front.desk.report(job_id))
     return Response(document, media_type="application/json", headers={"Cache-Control": "no-store"})
-
-
-@jobs.get(
-    "/{job_id}/report.html",
-    summary="The report of a job, for people",
-    response_class=HTMLResponse,
-    responses=documented("job_not_found", "report_not_ready", "invalid_parameter", "internal", "job_store_unavailable"),
-)
-async def get_report_page(front: FrontDesk, job_id: JobId) -> Response:
-    """The report as a page in one file, without scripts, that loads nothing."""
-    document = await front.ask(lambda: front.desk.report(job_id))
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY}
-    return HTMLResponse(report_page(json.loads(document)), headers=headers)
 
 
 @jobs.get(

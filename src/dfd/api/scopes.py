@@ -37,6 +37,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "cancel_job": Rule(Scope.JOBS_WRITE),
     "get_report": Rule(Scope.JOBS_READ),
     "get_report_page": Rule(Scope.JOBS_READ),
+    "get_report_pdf": Rule(Scope.JOBS_READ),
     "listen_to_job": Rule(Scope.JOBS_READ),
     "list_artifacts": Rule(Scope.JOBS_READ),
     "get_artifact": Rule(Scope.JOBS_READ),

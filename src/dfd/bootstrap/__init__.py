@@ -16,7 +16,9 @@ import dfd
 from dfd.backends.remote import Listener
 from dfd.bootstrap.backends import build_backend
 from dfd.bootstrap.decoding import build_opener as build_opener
+from dfd.bootstrap.provenance import build_credentials
 from dfd.bootstrap.registry import build_registry
+from dfd.credentials import ReadCredentials, not_checked
 from dfd.device import Device
 from dfd.errors import ConfigurationError, InvalidParameter
 from dfd.explanation.explaining import Explainer
@@ -46,11 +48,12 @@ class Parts:
     manifest: ModelManifest
     threads: int
     settings: Mapping[str, str | int] = field(default_factory=dict)
+    read_credentials: ReadCredentials = not_checked
 
     @property
     def identity(self) -> ModelIdentity:
         """What reports call the model."""
-        return ModelIdentity(self.manifest.name, self.manifest.version, self.manifest.weights_sha256)
+        return self.manifest.identity()
 
     def analyzer(self) -> Analyzer:
         """Put the parts together."""
@@ -60,7 +63,7 @@ class Parts:
             self.backend,
             self.manifest,
             reads_ahead=self.threads > 1,
-            origin=Origin(dfd.__version__, self.settings),
+            origin=Origin(dfd.__version__, self.settings, read_credentials=self.read_credentials),
         )
 
     def explained_videos(self) -> ExplainedVideos:
@@ -113,7 +116,7 @@ def build_parts(
     """Load every part that is not given, side by side: hashing and optimising a model leave other threads free.
 
     Raises:
-        ConfigurationError: the detector or the backend cannot work here, or the model has no operating point of the
+        ConfigurationError: a part cannot work here, or the model has no operating point of the
             name asked for.
         ModelNotFound, ModelCorrupt, RegistryUnavailable: see `build_model`.
     """
@@ -126,8 +129,13 @@ def build_parts(
         loading = pool.submit(lambda: detector or built())
         backend, manifest = model or build_model(settings, listener)
         _check_operating_point(manifest, settings.operating_point)
-        of_parts = {"face_detector": settings.face_detector, "working_side_px": settings.working_side_px}
-        return Parts(opener, loading.result(), backend, manifest, settings.cpu_threads, of_parts)
+        read_credentials, of_credentials = build_credentials(settings)
+        of_parts: dict[str, str | int] = {
+            "face_detector": settings.face_detector,
+            "working_side_px": settings.working_side_px,
+            **of_credentials,
+        }
+        return Parts(opener, loading.result(), backend, manifest, settings.cpu_threads, of_parts, read_credentials)
 
 
 def _check_operating_point(manifest: ModelManifest, name: str | None) -> None:

@@ -44,6 +44,13 @@ class FailOn(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+class Paper(StrEnum):
+    """Sizes that --paper takes; the same as `dfd.casefile.forms.Paper`."""
+
+    A4 = "a4"
+    LETTER = "letter"
+
+
 class Robustness(StrEnum):
     """Sets of conditions that --robustness takes; the same as `dfd.evaluation.conditions.conditions_of` takes."""
 
@@ -106,6 +113,11 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
     backend: Backend = None,
     detector: FaceDetector = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Write one JSON object a line and nothing else.")] = False,
+    report: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", show_default=False, help="Report for a case: .html, .pdf, .json, or a folder."),
+    ] = None,
+    paper: Annotated[Paper, typer.Option(help="Pages of a PDF report.")] = Paper.A4,
     fail_on: Annotated[
         list[FailOn] | None, typer.Option(help="Leave with exit code 1 on this verdict; may be repeated.")
     ] = None,
@@ -128,6 +140,8 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
             model_name=name,
             model_version=version,
             json_lines=json_lines,
+            reports=tuple(report or ()),
+            paper=paper,
             fail_on=frozenset(fail_on or ()),
         )
         return command.predict(request)

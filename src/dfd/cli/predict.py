@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfd.bootstrap import analysis_options, build_analyzer
+from dfd.bootstrap import analysis_options, build_parts
 from dfd.bootstrap.signing import build_writer
+from dfd.casefile.forms import Paper
+from dfd.cli.case_files import CaseFiles, check_targets, targets_of
 from dfd.cli.choices import chosen_settings
-from dfd.cli.exits import ExitCode, exit_code_of, show_trace
+from dfd.cli.exits import ExitCode, exit_code_of, sentence_of, show_trace
 from dfd.cli.inputs import Input, expand
 from dfd.cli.interrupts import remembered_interrupt
 from dfd.cli.output import JsonLines, Outcome, Table
@@ -35,6 +37,8 @@ class Request:
         model_name: see `Settings.model_name`.
         model_version: see `Settings.model_version`; with a name and no version, the newest.
         json_lines: one JSON object a line instead of a table.
+        reports: where reports of cases go (`dfd.cli.case_files`).
+        paper: size of their pages, as `dfd.casefile.forms.Paper` names it.
         fail_on: verdicts that make the exit code `ExitCode.MATCHED`.
         debug: whether to show the stack trace of a bug.
     """
@@ -50,12 +54,15 @@ class Request:
     model_name: str | None = None
     model_version: str | None = None
     json_lines: bool = False
+    reports: Sequence[str] = ()
+    paper: str = "a4"
     fail_on: frozenset[str] = frozenset()
 
 
 def predict(request: Request) -> ExitCode:
     """Analyse what was asked for, write the results, and tell the exit code."""
-    inputs = expand(request.paths)
+    inputs, targets = expand(request.paths), targets_of(request.reports)
+    check_targets(targets, len(inputs))
     # On a terminal that also shows the JSON lines, a bar would run through them.
     shown = sys.stderr.isatty() and not (request.json_lines and sys.stdout.isatty())
     with progress_bar(len(inputs), shown) as bar:
@@ -71,9 +78,11 @@ def predict(request: Request) -> ExitCode:
                 backend=request.backend,
                 detector=request.detector,
             )
+            write = build_writer(settings)[0]
             if isinstance(writer, JsonLines):
-                writer.sign_with(build_writer(settings)[0])
-            analyzer, options = build_analyzer(settings), analysis_options(settings)
+                writer.sign_with(write)
+            parts, options = build_parts(settings), analysis_options(settings)
+            analyzer, case_files = parts.analyzer(), CaseFiles(targets, parts, write, Paper(request.paper))
         except DfdError as error:
             writer.fail(error)
             return exit_code_of(error)
@@ -87,6 +96,7 @@ def predict(request: Request) -> ExitCode:
                     bar.finish()
                     writer.add(outcome)
                     codes.add(_exit_code(outcome, request.fail_on))
+                    codes.add(_written(outcome, case_files, check, bar.say))
         finally:  # an interrupted run still shows what it has
             bar.stop()
             writer.close()
@@ -102,6 +112,20 @@ def _analyse(item: Input, analyse: Callable[[Path], Report], debug: Callable[[],
         if not isinstance(error, DfdError) and debug():
             show_trace(error)
         return Outcome(item.path, error)
+
+
+def _written(
+    outcome: Outcome, case_files: CaseFiles, check: Callable[[], None], say: Callable[[str], None]
+) -> ExitCode:
+    """Write the reports of a file that was analysed; one that cannot be written does not stop the rest."""
+    if not isinstance(outcome.result, Report):
+        return ExitCode.DONE
+    try:
+        case_files.add(Path(outcome.path), outcome.result, check)
+    except DfdError as error:
+        say(sentence_of(error))
+        return exit_code_of(error)
+    return ExitCode.DONE
 
 
 def _exit_code(outcome: Outcome, fail_on: frozenset[str]) -> ExitCode:

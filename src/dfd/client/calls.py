@@ -195,8 +195,14 @@ def listening(job_id: str, last: int | None) -> Call:
     return of_job("GET", job_id, "/events", headers)
 
 
+MADE_WHEN_ASKED: Final = ("report.html", "report.pdf")
+"""Names of what is no file of a job, but made of them."""
+
+
 def loading(job_id: str, name: str) -> Call:
-    """Load a file of a job."""
+    """Load a file of a job, or one of the forms of its report that are made when they are asked for."""
+    if name in MADE_WHEN_ASKED:
+        return of_job("GET", job_id, f"/{name}")
     return replace(of_job("GET", job_id, f"/artifacts/{quote(name, safe='')}"), followed=True)
 
 

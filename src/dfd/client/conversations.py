@@ -127,7 +127,7 @@ class Conversations:
         return self._asked(calls.of_job("GET", job_id, "/report.json"), dict)
 
     def artifacts(self, job_id: str) -> Asking[list[Artifact]]:
-        """The files that a job has now: its upload while that is kept, and its reports once there are any."""
+        """The files that a job has now: its upload while that is kept, and its report once there is one."""
         return self._asked(calls.of_job("GET", job_id, "/artifacts"), artifacts_in)
 
     def download(self, job_id: str, name: str, path: str | os.PathLike[str]) -> Asking[Path]:
@@ -135,7 +135,7 @@ class Conversations:
 
         Args:
             job_id: which.
-            name: of the file, as `artifacts` has it.
+            name: of the file, as `artifacts` has it; or ``report.html`` or ``report.pdf``, the report for people.
             path: where to put it.
 
         Returns:

@@ -13,6 +13,7 @@ import numpy as np
 
 from dfd.evaluation.conditions import CLEAN, KINDS, Condition, FrameKind
 from dfd.evaluation.reencoding import Encoding, reencode
+from dfd.media import MediaFacts
 from dfd.ports import VideoOpener, VideoSource
 from dfd.types import Frame, ImageU8, VideoInfo
 
@@ -66,6 +67,10 @@ class _ChangedVideo(VideoSource):
             width_px=max(1, round(info.width_px * self._factor)),
             height_px=max(1, round(info.height_px * self._factor)),
         )
+
+    @property
+    def facts(self) -> MediaFacts:
+        return self._source.facts
 
     @property
     def complete(self) -> bool:
@@ -133,6 +138,10 @@ class _TemporaryVideo(VideoSource):
     @property
     def info(self) -> VideoInfo:
         return self._source.info
+
+    @property
+    def facts(self) -> MediaFacts:
+        return self._source.facts
 
     @property
     def complete(self) -> bool:

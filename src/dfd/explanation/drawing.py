@@ -41,6 +41,11 @@ def overlaid(face: ImageU8, heat: FloatArray) -> ImageU8:
     return np.asarray(np.round(mixed), np.uint8)
 
 
+def overlay(face: ImageU8, heat: FloatArray) -> ImageU8:
+    """A map, of any size, over a picture of its face, ``(H, H, 3) uint8``."""
+    return overlaid(face, _enlarged(heat, face.shape[0]))
+
+
 def sheet(face: ImageU8, heat: FloatArray, side_px: int = 320) -> ImageU8:
     """Face, map over the face and legend beside each other.
 

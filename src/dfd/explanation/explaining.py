@@ -117,8 +117,17 @@ class Explainer:
         """
         self.check_maps()
         found = self.found(source, place)
-        heat = self._mapper.heat(self._curtain(found), self._backend.predict, self._batch)
-        return ExplainedFace(place, np.ascontiguousarray(found.crop[..., :3]), heat)
+        return ExplainedFace(place, np.ascontiguousarray(found.crop[..., :3]), self.heat(found))
+
+    def heat(self, found: FoundFace) -> FloatArray:
+        """The map of a face that is cut, `ExplainedFace.heat`.
+
+        Raises:
+            ExplanationUnavailable: see `check_maps`.
+            BackendUnavailable: the model does not answer.
+        """
+        self.check_maps()
+        return self._mapper.heat(self._curtain(found), self._backend.predict, self._batch)
 
     def track_regions(self, source: VideoSource, places: Sequence[FacePlace]) -> tuple[RegionEvidence, ...]:
         """What each region of a face adds, as the mean over some faces of its track.

@@ -1,6 +1,6 @@
 """Pictures of the faces of an analysed video, and of the evidence in them, from its file and its report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 from dfd.errors import ExplanationUnavailable, FaceNotFound
 from dfd.explanation.explaining import Explainer
 from dfd.explanation.faces import FacePlace, place_at, places_of
+from dfd.explanation.key_frames import Moments, moments_of, places_that_counted
 from dfd.ports import VideoOpener
 from dfd.report import RegionEvidence
 
@@ -78,6 +79,26 @@ class ExplainedVideos:
         """The face with some of what is around it as a JPEG file; raises as `heat_map_png` does, but shows no map."""
         with self._opener.open(path) as source:
             return self._explainer.thumbnail_jpeg(source, place, side_px)
+
+    def moments(self, path: Path, report: Mapping[str, Any], tick: Callable[[], None] = lambda: None) -> Moments:
+        """Pictures of the frames that counted most; see `dfd.explanation.key_frames`.
+
+        Args:
+            path: the video.
+            report: of the video.
+            tick: called after each frame; what it raises ends the work.
+
+        Raises:
+            ExplanationUnavailable: another model made the report.
+            InputError: the file cannot be read.
+            BackendUnavailable: the model does not answer.
+        """
+        self._check_model(report)
+        places = places_that_counted(report)
+        if not places:
+            return Moments(())
+        with self._opener.open(path) as source:
+            return moments_of(source, self._explainer, places, tick)
 
     def track_regions(self, path: Path, report: Mapping[str, Any], track_id: int) -> tuple[RegionEvidence, ...]:
         """Evidence by region of one track; raises as `heat_map_png` does."""

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dfd.job import Job, JobState
+from dfd.media import MediaFacts
 from dfd.ports.observing import JobCensus
 from dfd.scoring import Answer, BackendState
 from dfd.types import FaceDetection, FloatArray, Frame, ImageU8, VideoInfo
@@ -28,6 +29,11 @@ class VideoSource(ABC):
     @abstractmethod
     def info(self) -> VideoInfo:
         """What the container says of the main video stream."""
+
+    @property
+    @abstractmethod
+    def facts(self) -> MediaFacts:
+        """What else the file says of itself: tracks, tags, sizes."""
 
     @abstractmethod
     def sample(self, times_s: Sequence[float], *, with_next: bool = False) -> Iterator[Frame]:

@@ -48,7 +48,7 @@ class LoadedModel:
     @property
     def identity(self) -> ModelIdentity:
         """What reports call it."""
-        return ModelIdentity(self.manifest.name, self.manifest.version, self.manifest.weights_sha256)
+        return self.manifest.identity()
 
     def score_blank(self) -> None:
         """Score one black crop, so that no caller pays for the model's first run.

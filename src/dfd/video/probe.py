@@ -8,8 +8,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from dfd.errors import UnreadableVideo
+from dfd.media import MediaFacts
 from dfd.types import VideoInfo
 from dfd.video.convert import Geometry, Orientation
+from dfd.video.facts import facts_of
 from dfd.video.limits import MediaLimits
 from dfd.video.packets import KindReader, kind_reader
 from dfd.video.plan import Clock
@@ -29,6 +31,7 @@ class Probe:
 
     Attributes:
         info: for the user.
+        facts: what else the file says of itself.
         clock: its time stamps.
         pixel_aspect: width of a stored pixel over its height.
         kind_of: reads the kind of a packet's frame; None where every frame has to be decoded to be known.
@@ -36,6 +39,7 @@ class Probe:
     """
 
     info: VideoInfo
+    facts: MediaFacts
     clock: Clock
     pixel_aspect: Fraction | None
     kind_of: KindReader | None
@@ -50,6 +54,7 @@ class _Head:
     is_single: bool
     is_still: bool
     has_times: bool
+    picture: bytes | None
 
 
 def probe(reader: StreamReader, limits: MediaLimits) -> Probe:
@@ -97,6 +102,7 @@ def _stated(reader: StreamReader, head: _Head, duration_s: float | None) -> Prob
             codec=stream.codec.canonical_name,
             container=reader.container.format.name,
         ),
+        facts=facts_of(reader, head.first.format.name, head.picture),
         clock=Clock(head.first.pts or 0, float(stream.time_base or Fraction(1, 1000))),
         pixel_aspect=stream.sample_aspect_ratio,
         kind_of=kind_of if head.has_times and head.first.pts is not None else None,
@@ -137,11 +143,14 @@ def _read_head(reader: StreamReader) -> _Head:
     first: VideoFrame | None = None
     packets = 0
     has_times = True
+    picture: bytes | None = None
     while packets < (_HEAD_PACKETS if first is not None else _MOST_PACKETS_TO_FIRST_FRAME):
         packet = reader.next_packet()
         if packet is not None:
             packets += 1
             has_times = has_times and packet.pts is not None
+            if packets == 1 and _is_picture(reader):
+                picture = bytes(packet)
         if first is None:
             first = _first_of(reader, packet)
         if packet is None:
@@ -149,7 +158,7 @@ def _read_head(reader: StreamReader) -> _Head:
     if first is None:
         raise UnreadableVideo(f"{reader.name}: not one frame of it can be decoded; it is damaged or cut off")
     single = packets == 1
-    return _Head(first, is_single=single, is_still=single and _is_picture(reader), has_times=has_times)
+    return _Head(first, is_single=single, is_still=single and _is_picture(reader), has_times=has_times, picture=picture)
 
 
 def _first_of(reader: StreamReader, packet: VideoPacket | None) -> VideoFrame | None:

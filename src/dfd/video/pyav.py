@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from dfd.errors import UnreadableVideo
+from dfd.media import MediaFacts
 from dfd.ports import VideoOpener, VideoSource
 from dfd.types import Frame, ImageU8, VideoInfo
 from dfd.video.convert import FrameConverter
@@ -23,11 +24,13 @@ class Decoder(ABC):
     Attributes:
         name: of the file, for messages.
         info: what it holds.
+        facts: what else it says of itself.
         pixel_aspect: width of a stored pixel over its height.
     """
 
     name: str
     info: VideoInfo
+    facts: MediaFacts
     pixel_aspect: Fraction | None
 
     @abstractmethod
@@ -48,6 +51,7 @@ class LocalDecoder(Decoder):
         self._probe = probe(reader, limits)
         self.name = reader.name
         self.info = self._probe.info
+        self.facts = self._probe.facts
         self.pixel_aspect = self._probe.pixel_aspect
 
     def fetch(self, times_s: Sequence[float], *, with_next: bool) -> Fetch:
@@ -97,6 +101,10 @@ class PyAvVideo(VideoSource):
     @property
     def info(self) -> VideoInfo:
         return self._decoder.info
+
+    @property
+    def facts(self) -> MediaFacts:
+        return self._decoder.facts
 
     @property
     def complete(self) -> bool:

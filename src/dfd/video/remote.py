@@ -70,6 +70,7 @@ class RemoteDecoder(Decoder):
         except Nonsense as nonsense:
             raise self.nonsense(nonsense) from nonsense
         self.info = opened.info
+        self.facts = opened.facts
         self.pixel_aspect = opened.pixel_aspect
 
     def fetch(self, times_s: Sequence[float], *, with_next: bool) -> Fetch:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from dfd.evaluation.conditions import CLEAN, Condition
 from dfd.evaluation.markup import words
 from dfd.evaluation.openers import spoilt
+from dfd.media import MediaFacts
 from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.ports import VideoOpener, VideoSource
 from dfd.report import Report
@@ -204,6 +205,10 @@ class _WatchedVideo(VideoSource):
     @property
     def info(self) -> VideoInfo:
         return self._source.info
+
+    @property
+    def facts(self) -> MediaFacts:
+        return self._source.facts
 
     @property
     def complete(self) -> bool:

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from dfd.errors import UnreadableVideo
+from dfd.media import MediaFacts
 from dfd.ports import VideoOpener, VideoSource
 from dfd.types import Frame, VideoInfo
 from dfd_train.datasets.clip import Clip
@@ -50,6 +51,7 @@ class FrameList(VideoSource):
         self._rate_hz = rate_hz
         self._complete = False
         with opener.open(self._frames[0]) as first:
+            self._facts = first.facts
             self._info = VideoInfo(
                 width_px=first.info.width_px,
                 height_px=first.info.height_px,
@@ -64,6 +66,11 @@ class FrameList(VideoSource):
     @property
     def info(self) -> VideoInfo:
         return self._info
+
+    @property
+    def facts(self) -> MediaFacts:
+        """Of the first picture."""
+        return self._facts
 
     @property
     def complete(self) -> bool:

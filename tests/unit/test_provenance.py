@@ -1,0 +1,222 @@
+"""Reading content credentials: what is worth a look, what an answer means, and what becomes of a process that fails."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dfd.bootstrap import provenance as built
+from dfd.credentials import ContentCredentials, CredentialAction, CredentialState
+from dfd.errors import ConfigurationError
+from dfd.provenance.answers import credentials_of, credentials_of_error
+from dfd.provenance.child import media_type_of, settings_of
+from dfd.provenance.marker import may_hold_credentials
+from dfd.provenance.reader import CredentialReader, no_library
+from dfd.settings import load_settings
+
+STORE = bytes.fromhex("63327061001100108000 00aa00389b71")
+
+jsons: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=300),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=20), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+# --- what is worth a look -----------------------------------------------------------------------------------------
+
+
+@given(before=st.integers(0, 40), marker=st.sampled_from([STORE, b"dcterms:provenance"]))
+def test_the_marker_is_found_wherever_it_lies(before: int, marker: bytes) -> None:
+    at = (1 << 20) - 20 + before
+    assert may_hold_credentials(io.BytesIO(bytes(at) + marker + bytes(9)))
+
+
+@given(st.binary(max_size=300))
+def test_other_bytes_are_not_worth_a_look(content: bytes) -> None:
+    assert may_hold_credentials(io.BytesIO(content)) == (STORE in content or b"dcterms:provenance" in content)
+    assert not may_hold_credentials(io.BytesIO(b"c2pa" + content))
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\0\0\0\x18ftypisom", "video/mp4"),
+        (b"\0\0\0\x18ftypqt  ", "video/mp4"),
+        (b"\0\0\0\x18ftypheic", "image/heic"),
+        (b"RIFF....WEBPVP8 ", "image/webp"),
+        (b"RIFF....AVI LIST", "video/avi"),
+        (b"RIFF....WAVE", None),
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"\x1aE\xdf\xa3", None),
+        (b"", None),
+    ],
+)
+def test_the_kind_is_that_of_the_bytes(head: bytes, name: str | None) -> None:
+    assert media_type_of(head) == name
+
+
+# --- what an answer means -----------------------------------------------------------------------------------------
+
+
+def store(state: str = "Valid", **manifest: Any) -> dict[str, Any]:
+    return {"active_manifest": "m", "manifests": {"m": manifest}, "validation_state": state}
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ("Trusted", CredentialState.TRUSTED),
+        ("Valid", CredentialState.VALID),
+        ("Invalid", CredentialState.INVALID),
+        ("Splendid", CredentialState.INVALID),
+    ],
+)
+def test_only_the_states_that_are_known_are_good(said: str, state: CredentialState) -> None:
+    assert credentials_of(store(said)).state is state
+    assert credentials_of({}).state is CredentialState.INVALID
+
+
+def test_a_time_is_an_authority_s_only_where_it_was_checked() -> None:
+    one = store(signature_info={"time": "2026-01-30T18:05:00+00:00"})
+    assert credentials_of(one).time_stamped is False
+    one["validation_results"] = {"activeManifest": {"success": [{"code": "timeStamp.validated"}]}}
+    assert credentials_of(one).time_stamped is True
+    assert credentials_of(one).signed_at == "2026-01-30T18:05:00+00:00"
+
+
+def test_older_claims_are_read_too() -> None:
+    action = {"action": "c2pa.opened", "softwareAgent": "Old 1", "digitalSourceType": "plain"}
+    one = store(
+        claim_generator="Old/1 c2pa", assertions=[{"label": "c2pa.actions", "data": {"actions": [action, {}, 7]}}]
+    )
+    found = credentials_of(one)
+    assert found.generator == "Old/1 c2pa"
+    assert found.actions == (CredentialAction("c2pa.opened", "Old 1", None, "plain"),)
+
+
+def test_what_an_ingredient_lacks_is_a_problem_too() -> None:
+    one = store("Invalid")
+    failures = [{"code": "assertion.dataHash.mismatch"}, {"code": "assertion.dataHash.mismatch"}, {"code": 7}]
+    one["validation_results"] = {
+        "activeManifest": {"failure": [{"code": "signingCredential.expired"}]},
+        "ingredientDeltas": [{"validationDeltas": {"failure": failures}}],
+    }
+    assert credentials_of(one).problems == ("signingCredential.expired", "assertion.dataHash.mismatch")
+
+
+@given(jsons, jsons, jsons, jsons)
+def test_no_answer_breaks_the_reading(signature: Any, results: Any, assertions: Any, generator: Any) -> None:
+    one = store(signature_info=signature, assertions=[{"label": "c2pa.actions", "data": {"actions": assertions}}])
+    one["validation_results"] = results
+    one["manifests"]["m"]["claim_generator_info"] = [generator]
+    one["manifests"]["m"]["title"] = generator
+    found = credentials_of(one)
+    assert ContentCredentials.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+@pytest.mark.parametrize(
+    ("message", "state", "detail"),
+    [
+        ("ManifestNotFound: no JUMBF data found", CredentialState.ABSENT, None),
+        ("Remote: must fetch remote manifests from url http://a/b", CredentialState.REMOTE, "http://a/b"),
+        ("Io: broken\x1b[2J", CredentialState.UNREADABLE, "the library says: Io: broken\ufffd[2J"),
+    ],
+)
+def test_what_the_library_refuses_is_told(message: str, state: CredentialState, detail: str | None) -> None:
+    found = credentials_of_error(message)
+    assert (found.state, found.detail) == (state, detail)
+
+
+def test_nothing_is_fetched() -> None:
+    for anchors in ("", "PEM"):
+        verify = settings_of(anchors)["verify"]
+        assert (verify["remote_manifest_fetch"], verify["ocsp_fetch"]) == (False, False)
+    assert settings_of("PEM")["trust"] == {"trust_anchors": "PEM"}
+    assert "trust" not in settings_of("")
+
+
+# --- a process that fails -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> Path:
+    (tmp_path / "file").write_bytes(b"\xff\xd8\xff" + STORE)
+    return tmp_path / "file"
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("import time; time.sleep(300)", "took more than 1 s"),
+        ("import os; os.abort()", "broke off"),
+        ("raise SystemExit(3)", "broke off"),
+        ("print('no json')", "broke off"),
+        ("print('[' * 100000)", "broke off"),
+        ("print('{}')", "broke off"),
+        ("import sys\nwhile True: sys.stdout.write('x' * 65536)", "too long"),
+    ],
+)
+def test_a_process_that_fails_is_never_taken_for_a_file_without_any(marked: Path, code: str, why: str) -> None:
+    found = CredentialReader(least_limit_s=1.0 if "sleep" in code else 60.0, boot=("-I", "-c", code))(marked)
+    assert found.state is CredentialState.UNREADABLE
+    assert why in str(found.detail)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": "splendid"},
+        {"signer": "x" * 300},
+        {"signer": 7},
+        {"ingredients": "many"},
+        {"ingredients": True},
+        {"time_stamped": "yes"},
+        {"actions": [{"action": "a\nb"}]},
+        {"problems": ["x"] * 99},
+        {"more": 1},
+    ],
+)
+def test_a_process_that_was_taken_over_says_nothing_that_is_believed(marked: Path, changes: dict[str, Any]) -> None:
+    answer = {**ContentCredentials(CredentialState.TRUSTED).to_dict(), **changes}
+    found = CredentialReader(boot=("-I", "-c", f"print({json.dumps(answer)!r})"))(marked)
+    assert found.state is CredentialState.UNREADABLE
+
+
+def test_the_process_sees_nothing_of_the_environment(marked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET", "secret")
+    answer = ContentCredentials(CredentialState.VALID).to_dict()
+    seen = "' '.join(sorted(os.environ)) + os.getcwd()"
+    code = f"import json, os; print(json.dumps({{**{answer!r}, 'detail': {seen}}}))"
+    detail = str(CredentialReader(boot=("-I", "-c", code))(marked).detail)
+    assert "JWT_SECRET" not in detail
+    assert detail.endswith("/")
+
+
+def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
+    found = CredentialReader()(tmp_path / "gone")
+    assert (found.state, found.detail) == (
+        CredentialState.UNREADABLE,
+        "the file cannot be read: No such file or directory",
+    )
+
+
+# --- from settings ------------------------------------------------------------------------------------------------
+
+
+def test_without_the_library_nobody_looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(built, "library_version", lambda: None)
+    read, told = built.build_credentials(load_settings())
+    assert read is no_library
+    assert told == {"c2pa": "not installed"}
+    found = read(tmp_path)
+    assert found.state is CredentialState.NOT_CHECKED
+    assert "pip install 'dfd[c2pa]'" in str(found.detail)
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
+    monkeypatch.setenv("C2PA_TRUST_ANCHORS", str(tmp_path / "ca.pem"))
+    with pytest.raises(ConfigurationError, match="needs pip install"):
+        built.build_credentials(load_settings())
