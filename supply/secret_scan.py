@@ -28,6 +28,9 @@ KNOWN: Final = Path(__file__).with_name("known_secrets.json")
 LEFT_OUT: Final = ("Hex High Entropy String", "Base64 High Entropy String")
 LEFT_OUT_IN_TESTS: Final = ("Secret Keyword", "Basic Auth Credentials")
 _OUR_KEY: Final = re.compile(r"dfd_[0-9a-f]{12}_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
+_VARIABLE: Final = re.compile(r"%s|\$\w+|\$?\{\w+\}")
+"""Stands in the place of a secret, in a script or a template."""
+
 _BINARY: Final = (".onnx", ".mp4", ".gif", ".jpg", ".png", ".ipynb", ".pb", ".npz", ".tflite")
 
 
@@ -47,7 +50,7 @@ def suspects_in(file: str, root: Path = ROOT) -> Iterator[Suspect]:
     left_out = LEFT_OUT + (LEFT_OUT_IN_TESTS if file.startswith("tests/") else ())
     with default_settings():
         for found in scan.scan_file(str(path)):
-            if found.type not in left_out:
+            if found.type not in left_out and not _VARIABLE.fullmatch(found.secret_value or ""):
                 yield Suspect(file, found.type, _hash(found.secret_value or ""), found.line_number)
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         for key in _OUR_KEY.findall(line):

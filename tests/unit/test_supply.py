@@ -71,6 +71,13 @@ def test_secrets_are_found(tmp_path: Path, folder: str) -> None:
         assert all(one.file == f"{folder}/{name}" and one.line == 1 for one in found)
 
 
+def test_a_variable_in_the_place_of_a_secret_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "make.sh"
+    for value, count in (("$password", 0), ("%s", 0), ("${PASSWORD_2}", 0), ("{password}", 0), ("hunter" + "2x9", 1)):
+        path.write_text(f"echo postgresql://dfd:{value}@host/dfd\n")
+        assert len(list(suspects_in("make.sh", tmp_path))) == count, value
+
+
 def test_what_is_known_to_be_no_secret_is_passed_over(tmp_path: Path) -> None:
     assert hashlib.sha256(b"PASSWORD").hexdigest() in known_ones()
     assert all(known_ones().values())
