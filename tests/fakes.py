@@ -403,9 +403,9 @@ class FakeJobStore(JobStore):
             ]
             return sorted(found, key=lambda job: -job.sequence)[:limit]
 
-    def waiting(self, most: int) -> int:
+    def waiting(self, most: int, tenant: str | None = None) -> int:
         with self._table():
-            return min(most, len(self._in_line()))
+            return min(most, sum(tenant in (None, job.tenant) for job in self._in_line()))
 
     def census(self) -> JobCensus:
         with self._table() as table:
