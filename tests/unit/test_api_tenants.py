@@ -401,6 +401,14 @@ async def test_the_callers_of_a_tenant_have_a_quota_together() -> None:
                 assert answer.headers["retry-after"] == "10"
 
 
+async def test_an_event_is_signed_for_the_tenant_of_its_job() -> None:
+    world = World()
+    for token in (world.acme, world.umbrella, TOKEN):
+        await world.analysed(token)
+    assert world.house.notifier is not None
+    assert world.house.notifier.tenants == ["acme", "umbrella", "default"]
+
+
 async def test_no_tenant_fills_the_queue_of_all() -> None:
     world = World(House(policy=replace(QUICK, max_queued=4, max_queued_of_tenant=2)))
     for token in (world.acme, world.acme, world.umbrella):
