@@ -1,6 +1,6 @@
 # Every target makes the environment it needs: `.venv` to serve and develop, `.venv-train` to train, `.venv-servers` for
-# the real model servers that tests start. Stamp files inside remember what was installed, so that a second call costs
-# nothing. uv is used where present, else venv and pip.
+# the real model servers that tests start, `.venv-audit` to look after what is installed. Stamp files
+# inside remember what was installed, so that a second call costs nothing. uv is used where present, else venv and pip.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -9,6 +9,7 @@ SERVE := .venv/.serve
 DEV := .venv/.dev
 TRAIN := .venv-train/.train
 SERVERS := .venv-servers/.servers
+AUDIT := .venv-audit/.audit
 PYTHON ?= python3
 ARGS ?=
 OUT ?= models/deepfake/2
@@ -60,6 +61,25 @@ check: $(DEV) ## Check format, lint, types and imports, and run the unit tests
 	.venv/bin/lint-imports --no-cache
 	.venv/bin/python -m pytest --quiet tests/unit tests/architecture
 
+.PHONY: secrets
+secrets: $(DEV) ## Look for secrets in the tracked files
+	.venv/bin/python -m supply.secret_scan
+
+.PHONY: audit
+audit: $(AUDIT) ## Look for known weaknesses of the pinned packages (ARGS=--strict: fail where none could be looked up)
+	.venv-audit/bin/python -m supply.audit $(ARGS) requirements/*.txt
+
+.PHONY: sbom
+sbom: $(AUDIT) ## List what the service is made of, packages and models, as CycloneDX in dist/sbom.cdx.json
+	rm -rf .venv-sbom
+	$(call create_venv,.venv-sbom)
+	$(call install,.venv-sbom) --require-hashes -r requirements/serve.txt
+	mkdir -p dist
+	.venv-audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON \
+		-o dist/sbom.cdx.json .venv-sbom/bin/python
+	.venv-audit/bin/python -m supply.sbom dist/sbom.cdx.json
+	rm -rf .venv-sbom
+
 .PHONY: format
 format: $(DEV) ## Format the code and fix what can be fixed
 	.venv/bin/ruff format .
@@ -102,6 +122,7 @@ lock: ## Pin every requirement again (needs uv; LOCK="--upgrade" for newer relea
 	$(compile) pyproject.toml --extra scale --extra grpc --extra sign $(pinned) -o requirements/container.txt
 	$(compile) pyproject.toml --group dev $(pinned) -o requirements/dev.txt
 	$(compile) --group servers -o requirements/servers.txt
+	$(compile) --group audit -o requirements/audit.txt
 	$(compile) pyproject.toml --extra train --group train-test $(pinned) -o requirements/train.txt
 
 .PHONY: protos
@@ -110,7 +131,7 @@ protos: $(DEV) ## Make the messages of the model servers' gRPC interfaces again
 
 .PHONY: clean
 clean: ## Remove the environments and everything that was made
-	rm -rf .venv .venv-servers .venv-train build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-audit .venv-sbom .venv-servers .venv-train build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests benchmarks samples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(SERVE): requirements/serve.txt requirements/build.txt pyproject.toml
@@ -128,6 +149,11 @@ $(SERVERS): requirements/servers.txt
 	test -x .venv-servers/bin/python || $(if $(shell command -v uv 2>/dev/null),uv venv --quiet --python 3.11,\
 		$(firstword $(shell command -v python3.11) $(PYTHON)) -m venv) .venv-servers
 	$(call install,.venv-servers) --require-hashes -r $<
+	@touch $@
+
+$(AUDIT): requirements/audit.txt
+	$(call create_venv,.venv-audit)
+	$(call install,.venv-audit) --require-hashes -r $<
 	@touch $@
 
 $(TRAIN): requirements/train.txt requirements/build.txt pyproject.toml

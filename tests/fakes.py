@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from dfd.caller import DEFAULT_TENANT
 from dfd.challenge.observation import Arm, Observation
 from dfd.challenge.rollout import Rollout
 from dfd.delivery import Answer, Delivery, first_delivery
@@ -431,9 +432,9 @@ class FakeJobStore(JobStore):
             ]
             return sorted(found, key=lambda job: -job.sequence)[:limit]
 
-    def waiting(self, most: int) -> int:
+    def waiting(self, most: int, tenant: str | None = None) -> int:
         with self._table():
-            return min(most, len(self._in_line()))
+            return min(most, sum(tenant in (None, job.tenant) for job in self._in_line()))
 
     def census(self) -> JobCensus:
         with self._table() as table:
@@ -554,19 +555,22 @@ class FakeNotifier(Notifier):
     Attributes:
         answers: given one after the other; 204 once they are used up.
         sent: address, id of the event and body of each.
+        tenants: whose event each was.
         meanwhile: called during each sending.
     """
 
     answers: list[Answer] = field(default_factory=list)
     sent: list[tuple[str, str, bytes]] = field(default_factory=list)
+    tenants: list[str] = field(default_factory=list)
     meanwhile: Callable[[], None] = lambda: None
 
     def check(self, url: str) -> None:
         if not url.startswith("https://"):
             raise CallbackRefused("callback_url: it must begin with https://")
 
-    def notify(self, url: str, event_id: str, body: bytes, now_s: float) -> Answer:
+    def notify(self, url: str, event_id: str, body: bytes, now_s: float, tenant: str = DEFAULT_TENANT) -> Answer:
         self.sent.append((url, event_id, body))
+        self.tenants.append(tenant)
         self.meanwhile()
         return self.answers.pop(0) if self.answers else Answer(204)
 

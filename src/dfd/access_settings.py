@@ -48,6 +48,9 @@ class AccessSettings(BaseSettings):
     tenant_requests_per_day: int | None = Field(
         None, ge=1, description="The same of all callers of a tenant together, in a day (UTC)"
     )
+    tenant_queued_jobs: int | None = Field(
+        None, ge=1, description="Most jobs of one tenant that may wait; unset: as many as of all"
+    )
     audit_retention_days: float = Field(365.0, gt=0, description="Days that the audit log is kept")
 
     @model_validator(mode="after")

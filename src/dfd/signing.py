@@ -9,6 +9,8 @@ import hmac
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from dfd.caller import DEFAULT_TENANT
+
 TIMESTAMP: Final = "DFD-Timestamp"
 """Header with the time of sending, in whole seconds since the epoch."""
 
@@ -19,6 +21,23 @@ TOLERANCE_S: Final = 300.0
 """Age from which a delivery is to be refused."""
 
 _VERSION: Final = "v1="
+
+
+def secret_of(secret: str, tenant: str) -> str:
+    """The secret that events of a tenant's jobs are signed with.
+
+    Each tenant has its own, made of the service's, so that no receiver can sign for another's; that of the default
+    tenant is the service's itself.
+
+    Args:
+        secret: the service's; not empty.
+        tenant: see `dfd.caller.check_tenant`.
+    """
+    if tenant == DEFAULT_TENANT:
+        return secret
+    if not secret:
+        raise ValueError("an empty secret signs nothing")
+    return hmac.new(secret.encode(), f"dfd webhooks of {tenant}".encode(), hashlib.sha256).hexdigest()
 
 
 def signed_headers(secrets: Sequence[str], body: bytes, now_s: float) -> dict[str, str]:

@@ -248,9 +248,12 @@ def test_tenants_are_kept_apart(store: JobStore) -> None:
             JobFilter(frozenset({JobState.SUCCEEDED}), tenant=tenant),
         ):
             assert [job.job_id for job in store.page(wanted, 9)] == [tenant]
+    store.add([make_job(f"waits-{number}", tenant="acme") for number in range(3)])
+    assert [store.waiting(9, tenant) for tenant in ("acme", "umbrella", None)] == [3, 0, 3]
+    assert store.waiting(2, "acme") == 2
     assert store.of_submission("default", "key") == store.page(JobFilter(tenant="default"), 9) == []
     assert store.answered("default", "key") is None
-    assert len(store.page(EVERYTHING, 9)) == 2
+    assert len(store.page(EVERYTHING, 9)) == 5
 
 
 def test_counts_who_waits_and_who_is_ahead(store: JobStore) -> None:

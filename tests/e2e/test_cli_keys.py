@@ -10,6 +10,7 @@ from dfd.access.authenticator import Authenticator
 from dfd.caller import Allowance, Scope
 from dfd.errors import Unauthorized
 from dfd.job_store.sql import SqlJobStore
+from dfd.signing import secret_of
 
 
 def test_a_key_is_made_shown_once_listed_and_revoked(cli: Cli, tmp_path: Path) -> None:
@@ -47,6 +48,14 @@ def test_a_key_is_made_shown_once_listed_and_revoked(cli: Cli, tmp_path: Path) -
     ]
     assert "[red]web" in cli.run("audit", "--action", "key.created", DATA_DIR=data).stdout
     assert token not in json.dumps(done)
+
+
+def test_receivers_of_a_tenant_are_told_their_secret(cli: Cli) -> None:
+    both = "correct-horse-battery,staple-and-more"
+    shown = cli.run("keys", "webhook-secret", "acme", WEBHOOK_SECRET=both)
+    assert shown.stdout.split() == [secret_of(secret, "acme") for secret in both.split(",")]
+    assert not set(both.split(",")) & set(shown.stdout.split())
+    assert "WEBHOOK_SECRET is not set" in cli.run("keys", "webhook-secret", "acme").stderr
 
 
 def test_what_cannot_be_is_refused(cli: Cli, tmp_path: Path) -> None:

@@ -217,6 +217,7 @@ def test_no_query_of_a_job_on_its_way_reads_the_whole_table(tmp_path: Path) -> N
 
     [job] = store.add([make_job(callback_url="https://a.example/")])
     store.waiting(10)
+    store.waiting(10, "default")
     store.ahead_of(job)
     held = store.claim(lambda found: found.claimed("worker", 110.0, 30.0), 110.0)
     assert held is not None

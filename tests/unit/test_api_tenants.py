@@ -16,7 +16,7 @@ from tests.api_client import TOKEN, FakeAnalyzer, assert_problem, client_of, mak
 from tests.fakes import FakeBackend, FakeMeter, make_face_score, make_report
 from tests.feedback_fakes import FakeFeedbackStore
 from tests.unit.test_explanation_faces import FACE, explainer, manifest_of, opener
-from tests.unit.test_jobs import House
+from tests.unit.test_jobs import QUICK, House
 
 from dfd.access.trail import AuditTrail
 from dfd.api.app import create_app
@@ -399,6 +399,28 @@ async def test_the_callers_of_a_tenant_have_a_quota_together() -> None:
             if status == 429:
                 assert_problem(answer, 429, "quota_exceeded")
                 assert answer.headers["retry-after"] == "10"
+
+
+async def test_an_event_is_signed_for_the_tenant_of_its_job() -> None:
+    world = World()
+    for token in (world.acme, world.umbrella, TOKEN):
+        await world.analysed(token)
+    assert world.house.notifier is not None
+    assert world.house.notifier.tenants == ["acme", "umbrella", "default"]
+
+
+async def test_no_tenant_fills_the_queue_of_all() -> None:
+    world = World(House(policy=replace(QUICK, max_queued=4, max_queued_of_tenant=2)))
+    for token in (world.acme, world.acme, world.umbrella):
+        await world.submit(token)
+    async with world.client(world.acme) as client:
+        refused = await client.post("/v1/jobs", files=upload(b"another"))
+        both = [("file", ("a", b"a", "video/mp4")), ("file", ("b", b"b", "video/mp4"))]
+        assert_problem(refused, 503, "queue_full")
+        assert refused.headers["retry-after"]
+    async with world.client(world.umbrella) as client:
+        assert_problem(await client.post("/v1/jobs", files=both), 503, "queue_full")
+    await world.submit(world.umbrella)
 
 
 # --- headers ------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from tests.webhook_receiver import Receiver, receiving
 
 from dfd.delivery import Answer
 from dfd.errors import CallbackRefused
-from dfd.signing import SIGNATURE, TIMESTAMP, is_genuine, signed_headers
+from dfd.signing import SIGNATURE, TIMESTAMP, is_genuine, secret_of, signed_headers
 from dfd.webhooks.notifier import EVENT, SignedNotifier
 from dfd.webhooks.sending import Sender, is_public, retry_after_s
 
@@ -256,6 +256,23 @@ def test_an_event_is_posted_as_json_and_names_itself(receiver: Receiver) -> None
     assert is_genuine("old-secret", got.headers, got.body, 1000.0)
     with pytest.raises(ValueError, match="secret"):
         SignedNotifier(sender, [], "1")
+
+
+def test_each_tenant_has_a_secret_that_tells_nothing_of_anothers(receiver: Receiver) -> None:
+    notifier = SignedNotifier(Sender(allow_http=True, allow_private=True, resolver=here), ["new", "old"], "1")
+    for tenant in ("default", "acme", "umbrella"):
+        assert notifier.notify(named(receiver), "evt_1", b"{}", 1000.0, tenant) == Answer(204)
+    for got, tenant in zip(receiver.got, ("default", "acme", "umbrella"), strict=True):
+        for secret in ("new", "old"):
+            good = [
+                name
+                for name in ("default", "acme", "umbrella")
+                if is_genuine(secret_of(secret, name), got.headers, got.body, 1000.0)
+            ]
+            assert good == [tenant]
+    assert secret_of("new", "default") == "new"
+    with pytest.raises(ValueError, match="empty"):
+        secret_of("", "acme")
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -218,6 +218,7 @@ def open_bucket(settings: Settings, url: str) -> ObjectStorage:
 def _policy(settings: Settings) -> JobPolicy:
     return JobPolicy(
         max_queued=settings.max_queued_jobs,
+        max_queued_of_tenant=settings.tenant_queued_jobs,
         expiry_s=settings.job_expiry_s,
         lease_s=settings.job_lease_s,
         timeout_s=settings.job_timeout_s,

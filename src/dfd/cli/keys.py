@@ -12,11 +12,14 @@ from rich.text import Text
 
 from dfd.access.keys import KeyDesk
 from dfd.bootstrap.access import build_key_desk
-from dfd.caller import Allowance, ApiKey, scopes_of
+from dfd.caller import Allowance, ApiKey, check_tenant, scopes_of
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.jobs import opened_parts
 from dfd.cli.output import clock_time, rendered
+from dfd.errors import ConfigurationError
 from dfd.jobs.telling import moment
+from dfd.settings import load_settings
+from dfd.signing import secret_of
 
 _DAY_S: Final = 86_400.0
 
@@ -74,6 +77,20 @@ def revoke(key_id: str) -> ExitCode:
     with _desk() as desk:
         key = desk.revoke(key_id)
     sys.stdout.write(f"{key.key_id} is revoked\n")
+    return ExitCode.DONE
+
+
+def webhook_secret(tenant: str) -> ExitCode:
+    """Write what webhooks of a tenant are signed with to stdout, a line for each secret in use.
+
+    Raises:
+        ConfigurationError: the settings do not hold, or no webhooks are sent.
+        InvalidParameter: this is no tenant's name.
+    """
+    secrets = load_settings().webhook_secrets
+    if not secrets:
+        raise ConfigurationError("no webhooks are sent: WEBHOOK_SECRET is not set")
+    sys.stdout.writelines(secret_of(secret, check_tenant(tenant)) + "\n" for secret in secrets)
     return ExitCode.DONE
 
 

@@ -96,6 +96,21 @@ def revoke(
     raise typer.Exit(guarded(run, lambda: _debugging(context)))
 
 
+@keys.command()
+def webhook_secret(
+    context: typer.Context,
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", show_default=False, help="Whose receivers need it.")],
+) -> None:
+    """Show what webhooks of a tenant are signed with, the newest first while WEBHOOK_SECRET is being replaced."""
+
+    def run() -> int:
+        from dfd.cli import keys as command
+
+        return command.webhook_secret(tenant)
+
+    raise typer.Exit(guarded(run, lambda: _debugging(context)))
+
+
 @app.command(epilog=EXIT_CODES_HELP)
 def audit(
     context: typer.Context,

@@ -129,8 +129,9 @@ class SqlJobStore(JobStore):
         newest = _newest_of_each(sorted(wanted.states), conditions, limit)
         return self._all(query.where(JOBS.c.sequence.in_(newest)))
 
-    def waiting(self, most: int) -> int:
-        some = select(JOBS.c.sequence).where(_QUEUED).limit(most).subquery()
+    def waiting(self, most: int, tenant: str | None = None) -> int:
+        theirs = _QUEUED if tenant is None else and_(JOBS.c.tenant == tenant, _QUEUED)
+        some = select(JOBS.c.sequence).where(theirs).limit(most).subquery()
         return self._count(select(func.count()).select_from(some))
 
     def census(self) -> JobCensus:

@@ -70,7 +70,7 @@ class Deliverer:
     def _send(self, errand: Errand, now_s: float, noted: Noted) -> None:
         delivery, job = errand.delivery, errand.job
         body = event_of(job, self._policy.public_url)
-        answer = self._notifier.notify(job.callback_url or "", event_id_of(job.job_id), body, now_s)
+        answer = self._notifier.notify(job.callback_url or "", event_id_of(job.job_id), body, now_s, job.tenant)
         noted.attributes |= {"dfd.job_id": job.job_id, "dfd.delivery": delivery.number}
         noted.error = None if answer.arrived else answer.error or str(answer.status)
         ended_s, draw = self._clock(), self._draw()

@@ -93,6 +93,9 @@ class JobDesk:
         """
         if self._store.waiting(self._policy.max_queued) + count > self._policy.max_queued:
             raise QueueFull(f"{self._policy.max_queued} jobs may wait", self._policy.retry_after_s)
+        share = self._policy.max_queued_of_tenant
+        if self._tenant is not None and share is not None and self._store.waiting(share, self._tenant) + count > share:
+            raise QueueFull(f"{share} of your jobs may wait", self._policy.retry_after_s)
 
     def submit(self, files: Sequence[ReceivedFile], request: JobRequest) -> list[Job]:
         """Accept one job for each file, all or none.

@@ -12,6 +12,7 @@ class JobPolicy:
 
     Attributes:
         max_queued: jobs that may wait; further ones are refused.
+        max_queued_of_tenant: of these, those of one tenant; None leaves them to whoever comes first.
         retry_after_s: when to come back, as told to those refused.
         expiry_s: a job that waits longer expires; None lets it wait for ever.
         lease_s: a worker silent for so long is taken for dead.
@@ -29,6 +30,7 @@ class JobPolicy:
     """
 
     max_queued: int = 10_000
+    max_queued_of_tenant: int | None = None
     retry_after_s: int = 30
     expiry_s: float | None = None
     lease_s: float = 30.0
@@ -45,7 +47,9 @@ class JobPolicy:
     orphan_s: float = 86_400.0
 
     def __post_init__(self) -> None:
-        if self.max_queued < 1 or self.retry_after_s < 1 or (self.expiry_s is not None and self.expiry_s <= 0):
+        if min(self.max_queued, self.max_queued_of_tenant or 1, self.retry_after_s) < 1 or (
+            self.expiry_s is not None and self.expiry_s <= 0
+        ):
             raise ValueError(f"the queue, the time to come back and the expiry must be positive, got {self}")
         if not 0 < self.heartbeat_s <= self.lease_s / 3:
             raise ValueError("a lease must outlive two lost heartbeats")

@@ -188,8 +188,8 @@ class JobStore(ABC):
         """The newest jobs first, at most `limit`; only those with a `sequence` below `before`."""
 
     @abstractmethod
-    def waiting(self, most: int) -> int:
-        """How many jobs wait; `most` where there are more."""
+    def waiting(self, most: int, tenant: str | None = None) -> int:
+        """How many jobs wait, of all tenants or of one; `most` where there are more."""
 
     @abstractmethod
     def census(self) -> JobCensus:

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dfd.caller import DEFAULT_TENANT
 from dfd.delivery import Answer, Delivery
 from dfd.job import Job
 
@@ -63,7 +64,7 @@ class Notifier(ABC):
         """
 
     @abstractmethod
-    def notify(self, url: str, event_id: str, body: bytes, now_s: float) -> Answer:
+    def notify(self, url: str, event_id: str, body: bytes, now_s: float, tenant: str = DEFAULT_TENANT) -> Answer:
         """Send an event once, signed; never raises on account of the receiver.
 
         Args:
@@ -71,4 +72,5 @@ class Notifier(ABC):
             event_id: its name, by which a receiver knows it again.
             body: JSON.
             now_s: seconds since the epoch.
+            tenant: whose event it is.
         """

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
+from dfd.caller import DEFAULT_TENANT
 from dfd.delivery import Answer
 from dfd.errors import CallbackRefused
 from dfd.ports.deliveries import Notifier
-from dfd.signing import signed_headers
+from dfd.signing import secret_of, signed_headers
 from dfd.webhooks.sending import Sender
 
 EVENT: Final = "DFD-Event"
@@ -38,11 +39,11 @@ class SignedNotifier(Notifier):
         if objection is not None:
             raise CallbackRefused(f"callback_url: {objection}")
 
-    def notify(self, url: str, event_id: str, body: bytes, now_s: float) -> Answer:
+    def notify(self, url: str, event_id: str, body: bytes, now_s: float, tenant: str = DEFAULT_TENANT) -> Answer:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"dfd/{self._software}",
             EVENT: event_id,
-            **signed_headers(self._secrets, body, now_s),
+            **signed_headers([secret_of(secret, tenant) for secret in self._secrets], body, now_s),
         }
         return self._sender.send(url, body, headers)
