@@ -16,12 +16,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.clip import FULL_HD, make_clip
+
 from dfd.bootstrap import analysis_options, build_parts
 from dfd.reporting import report_to_dict
 from dfd.settings import Settings, load_settings
 from dfd.video.sandboxed import SandboxedOpener
-
-from benchmarks.clip import FULL_HD, make_clip
 
 _TICKS_HZ = os.sysconf("SC_CLK_TCK")
 
