@@ -47,11 +47,7 @@ async def run(options: argparse.Namespace, folder: Path) -> int:
         after = running.left()
     print(f"before: {before}\nafter:  {after}")
     wrong = list(running.wrong)
-    if (after.descriptors, after.grandchildren, after.files) != (
-        before.descriptors,
-        before.grandchildren,
-        before.files,
-    ):
+    if after.things != before.things:
         wrong.append("something was left behind")
     if after.memory_mb > before.memory_mb + _MOST_GROWTH_MB:
         wrong.append("memory grows")
@@ -65,9 +61,8 @@ async def _bombs(running: Service, folder: Path) -> None:
         bomb.make(path)
         size_mb = path.stat().st_size / 1e6
         sent = await running.send(name, name, path.read_bytes(), bomb.statuses)
-        print(
-            f"{name}: {size_mb:.2f} MB, {sent.status} {sent.code}, {sent.seconds:.1f} s, {running.left().memory_mb:.0f} MB"
-        )
+        memory_mb = running.left().memory_mb
+        print(f"{name}: {size_mb:.2f} MB, {sent.status} {sent.code}, {sent.seconds:.1f} s, {memory_mb:.0f} MB")
     sent = await running.send_without_end()
     print(f"endless upload: {sent.status} {sent.code}, {sent.seconds:.1f} s")
 

@@ -107,8 +107,8 @@ def sparse(path: Path, hours: float) -> None:
 def growing(path: Path) -> None:
     """A stream whose pictures become 4096x2304 in the middle."""
     small, large = path.with_suffix(".a.ts"), path.with_suffix(".b.ts")
-    write_video(small, frames=20, size=_SIZE, codec="mpeg2video", fps=25)
-    write_video(large, frames=3, size=(4096, 2304), codec="mpeg2video", fps=25, start_s=0.8, paint=paint_flat(9, 9, 9))
+    write_video(small, frames=25, size=_SIZE, fps=25)
+    write_video(large, frames=3, size=(4096, 2304), fps=25, start_s=1.0, paint=paint_flat(9, 9, 9))
     path.write_bytes(small.read_bytes() + large.read_bytes())
 
 

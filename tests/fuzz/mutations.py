@@ -11,45 +11,10 @@ Rng = np.random.Generator
 Mutation = Callable[[bytearray, Rng], bytes]
 
 _EXTREMES = (0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 1 << 24, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-_CONTAINERS = {
-    b"moov",
-    b"trak",
-    b"mdia",
-    b"minf",
-    b"stbl",
-    b"dinf",
-    b"edts",
-    b"udta",
-    b"mvex",
-    b"moof",
-    b"traf",
-    b"meta",
-}
+_CONTAINERS = frozenset(b"moov trak mdia minf stbl dinf edts udta mvex moof traf meta".split())
 _FOURCCS = (b"avc1", b"hvc1", b"hev1", b"vp08", b"vp09", b"av01", b"mp4v", b"jpeg", b"mjpa", b"png ", b"rle ", b"apcn")
-_MORE_FOURCCS = (
-    b"raw ",
-    b"cvid",
-    b"SVQ3",
-    b"dvc ",
-    b"H264",
-    b"XVID",
-    b"MJPG",
-    b"WMV3",
-    b"tscc",
-    b"rpza",
-    b"smc ",
-    b"zzz9",
-)
-_CODEC_IDS = (
-    b"V_MPEG4/ISO/AVC",
-    b"V_MPEGH/ISO/HEVC",
-    b"V_VP8",
-    b"V_VP9",
-    b"V_AV1",
-    b"V_FFV1",
-    b"V_THEORA",
-    b"V_PRORES",
-)
+_MORE_FOURCCS = (b"raw ", b"cvid", b"SVQ3", b"dvc ", b"H264", b"XVID", b"MJPG", b"WMV3", b"tscc", b"rpza", b"zzz9")
+_CODEC_IDS = tuple(b"V_MPEG4/ISO/AVC V_MPEGH/ISO/HEVC V_VP8 V_VP9 V_AV1 V_FFV1 V_THEORA V_PRORES".split())
 _EBML_IDS = (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67", b"\x15\x49\xa9\x66", b"\x16\x54\xae\x6b", b"\x1f\x43\xb6\x75")
 _TS_PACKET = 188
 
