@@ -186,6 +186,11 @@ class Child:
                 self._status = STATUS.unpack(self._nursery.ask(Kind.END, PID.pack(pid)).body)[0]
         return self._status
 
+    @property
+    def nursery_pid(self) -> int:
+        """The process that this one was forked from."""
+        return self._nursery.pid
+
     def distrust(self) -> None:
         """Let no further child have the addresses that this one had, because it may have been taken over."""
         self._launcher.retire(self._nursery)
@@ -227,6 +232,7 @@ class _Started:
             raise Unavailable(f"the process that decodes cannot be started: {error}") from error
         finally:
             theirs.close()
+        self.pid = process.pid
         self._finish = weakref.finalize(self, _finish, self._channel, process)
         try:
             first = self._channel.receive(_START_S)
@@ -252,7 +258,9 @@ class _Started:
 
     def end(self) -> None:
         """End it and its children."""
-        self._finish()
+        self._channel.hang_up()
+        with self._lock:
+            self._finish()
 
 
 def _finish(channel: Channel, process: "subprocess.Popen[bytes]") -> None:

@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -56,6 +57,11 @@ class Channel:
     def fileno(self) -> int:
         """The socket's file descriptor."""
         return self._sock.fileno()
+
+    def hang_up(self) -> None:
+        """End the conversation for both sides, also for a thread that waits in it."""
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the socket; safe to call twice."""
@@ -146,5 +152,9 @@ class Channel:
         self._set_timeout(left_s)
 
     def _set_timeout(self, timeout_s: float | None) -> None:
-        if timeout_s != self._sock.gettimeout():  # a child, which has none, may not make the system call
+        if timeout_s == self._sock.gettimeout():  # a child, which has none, may not make the system call
+            return
+        try:
             self._sock.settimeout(timeout_s)
+        except OSError as error:
+            raise Gone from error

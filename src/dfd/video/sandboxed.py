@@ -55,6 +55,7 @@ class SandboxedOpener(VideoOpener):
         working_side_px: int = DEFAULT_WORKING_SIDE_PX,
         threads: int = 1,
         decoding: DecodingLimits | None = None,
+        launcher: Launcher | None = None,
     ) -> None:
         """Remember how to open; see `dfd.video.pyav.PyAvOpener`.
 
@@ -63,6 +64,7 @@ class SandboxedOpener(VideoOpener):
             working_side_px: longest side of the frames given.
             threads: decoder threads, at least 1.
             decoding: what decoding a file may cost.
+            launcher: starts the processes; None makes one that starts `dfd.video.decoding`.
         """
         if working_side_px < 1 or threads < 1:
             raise ValueError(f"working side and threads must be positive: {working_side_px}, {threads}")
@@ -71,7 +73,7 @@ class SandboxedOpener(VideoOpener):
         self._threads = threads
         self._decoding = decoding or DecodingLimits()
         self._child_limits = self._decoding.of_child(self._limits, threads)
-        self._launcher = Launcher(ENTRY, MOST_ANSWER_BYTES)
+        self._launcher = launcher or Launcher(ENTRY, MOST_ANSWER_BYTES)
 
     def warm_up(self) -> None:
         """Get ready in the background."""
