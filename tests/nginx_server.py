@@ -3,10 +3,11 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.architecture.tree import ROOT
 from tests.live_service import until
@@ -39,7 +40,7 @@ class Edge:
         return f"https://localhost:{self.port}"
 
 
-def configured(folder: Path, service_port: int, **replaced: str) -> Edge:
+def configured(folder: Path, service_port: int, replaced: Mapping[str, str] = MappingProxyType({})) -> Edge:
     """What `edge` starts, not started: its configuration is in ``folder/nginx``."""
     ports = free_port(), free_port()
     shutil.copytree(CONFIGURATION, folder / "nginx")
@@ -66,7 +67,7 @@ def configured(folder: Path, service_port: int, **replaced: str) -> Edge:
         "listen 8080": f"listen 127.0.0.1:{made.plain_port}",
         "resolver 127.0.0.11 valid=10s ipv6=off;": "",
         "service:8000": f"127.0.0.1:{service_port}",
-        **{old.replace("_", " "): new for old, new in replaced.items()},
+        **replaced,
     }
     for path in (main, *(folder / "nginx" / "dfd").iterdir()):
         text = path.read_text(encoding="utf-8")
@@ -77,16 +78,16 @@ def configured(folder: Path, service_port: int, **replaced: str) -> Edge:
 
 
 @contextmanager
-def edge(folder: Path, service_port: int, **replaced: str) -> Iterator[Edge]:
+def edge(folder: Path, service_port: int, replaced: Mapping[str, str] = MappingProxyType({})) -> Iterator[Edge]:
     """Start Nginx before a service of this machine.
 
     Args:
         folder: empty; for its configuration, certificates and logs.
         service_port: where the service listens.
-        replaced: what else stands in its main file, by what comes in its place; underscores stand for blanks.
+        replaced: what else stands in its main file, by what comes in its place.
     """
     binary = shutil.which("nginx") or not_installed("no nginx")
-    made = configured(folder, service_port, **replaced)
+    made = configured(folder, service_port, replaced)
     main = folder / "nginx" / "nginx.conf"
     command = [binary, "-p", str(folder), "-c", str(main), "-e", str(made.error_log), "-g", "daemon off;"]
     with subprocess.Popen(command) as running:

@@ -44,10 +44,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (folder / "uploads").mkdir()
     write_registry(folder / "models", version=SERVED)
     settings = {"MODELS_DIR": str(folder / "models"), "MAX_UPLOAD_MB": "2", "DATA_DIR": str(folder / "data")}
-    smaller = {"client_max_body_size_520m": f"client_max_body_size {UPLOAD_LIMIT}"}
+    smaller = {"client_max_body_size 520m": f"client_max_body_size {UPLOAD_LIMIT}"}
     with (
         process(folder, **settings) as (_running, port, _log),
-        edge(folder, port, **smaller) as before,
+        edge(folder, port, smaller) as before,
     ):
         made = Site(before, port)
         until(lambda: _ready(made), START_LIMIT_S)
