@@ -20,7 +20,7 @@ BASE = "dfd-test-base:1"
 IMAGE = "dfd:test"
 
 _BUILD_LIMIT_S = 480
-_PACKAGES = "python3,python3-venv,ca-certificates,passwd"  # what Python's own image has
+_PACKAGES = "python3,python3-venv,ca-certificates,passwd,libstdc++6"  # as Python's own image has them
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 

@@ -1,32 +1,20 @@
 """The rules for Prometheus, judged by Prometheus: on made-up series, and on a service that works."""
 
-import json
-import math
 import re
-import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from tests.integration.test_service_process import ROOT, process
 from tests.live_service import START_LIMIT_S, clip, until
 from tests.onnx_models import SERVED, write_registry
-from tests.servers import free_port, not_installed
+from tests.prometheus_server import CONFIGURATION, api, prometheus_server, tool, values
 
-CONFIGURATION = ROOT / "deploy" / "prometheus"
 RUNBOOK = ROOT / "docs" / "runbook.md"
 
 NOT_OF_EVERY_SERVICE = {"dfd_model_behind", "dfd_drift_psi", "dfd_drift_videos"}
 """Shown only where an alias is followed, and where drift has been counted."""
-
-
-def tool(name: str) -> str:
-    found = shutil.which(name)
-    return found or not_installed(f"no {name}: the package prometheus brings it")
 
 
 def test_prometheus_takes_configuration_and_rules() -> None:
@@ -57,15 +45,15 @@ def test_rules_find_data_of_a_service_that_works(tmp_path: Path) -> None:
     with (
         process(tmp_path, MODELS_DIR=str(tmp_path / "models")) as (_running, port, _log),
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_LIMIT_S) as client,
-        _prometheus(tmp_path, port) as prometheus,
+        prometheus_server(tmp_path, [port]) as prometheus,
     ):
         _load(client, prometheus)
         shown = set(re.findall(r"^# TYPE (\S+)", client.get("/metrics").text, re.MULTILINE))
-        rules = [rule for group in _api(prometheus, "rules")["groups"] for rule in group["rules"]]
+        rules = [rule for group in api(prometheus, "rules")["groups"] for rule in group["rules"]]
         recorded = {rule["name"] for rule in rules if rule["type"] == "recording"}
         assert {rule["name"]: rule["lastError"] for rule in rules if rule.get("lastError")} == {}
-        until(lambda: not [name for name in recorded if not _values(prometheus, name)], START_LIMIT_S)
-        assert _values(prometheus, "dfd:analysis_failures_of_media:ratio_rate5m")[0] > 0
+        until(lambda: not [name for name in recorded if not values(prometheus, name)], START_LIMIT_S)
+        assert values(prometheus, "dfd:analysis_failures_of_media:ratio_rate5m")[0] > 0
     for rule in rules:
         assert set(rule.get("annotations", {})) == ({"summary", "runbook"} if rule["type"] == "alerting" else set())
         used = set(re.findall(r"\b(?:dfd|process)_\w+", rule["query"]))
@@ -84,46 +72,6 @@ def _run(*command: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@contextmanager
-def _prometheus(folder: Path, scraped_port: int) -> Iterator[str]:
-    """Prometheus with the configuration that ships, for one service, fifteen times as eager; its address."""
-    binary = tool("prometheus")
-    shutil.copytree(CONFIGURATION, folder / "prometheus")
-    configuration = folder / "prometheus" / "prometheus.yml"
-    eager = configuration.read_text(encoding="utf-8").replace("15s", "1s").replace("10s", "1s")
-    configuration.write_text(eager, encoding="utf-8")
-    targets = [{"targets": [f"127.0.0.1:{scraped_port}"]}]
-    (folder / "prometheus" / "targets" / "dfd.yml").write_text(json.dumps(targets), encoding="utf-8")
-    address = f"127.0.0.1:{free_port()}"
-    command = [binary, f"--config.file={configuration}", f"--web.listen-address={address}"]
-    command += [f"--storage.tsdb.path={folder / 'series'}"]
-    with (folder / "prometheus.log").open("wb") as log, subprocess.Popen(command, stderr=log, stdout=log) as running:
-        try:
-            until(lambda: _ready(f"http://{address}"), START_LIMIT_S)
-            yield f"http://{address}"
-        finally:
-            running.kill()
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/-/ready", timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def _api(url: str, path: str, **parameters: str) -> Any:
-    answer = httpx.get(f"{url}/api/v1/{path}", params=parameters, timeout=START_LIMIT_S)
-    assert answer.status_code == 200, answer.text
-    return answer.json()["data"]
-
-
-def _values(url: str, query: str) -> list[float]:
-    """Of the series that there are; not a number is none."""
-    found = [float(series["value"][1]) for series in _api(url, "query", query=query)["result"]]
-    return [value for value in found if not math.isnan(value)]
-
-
 def _load(client: httpx.Client, prometheus: str) -> None:
     """One of each kind of work, twice, with a scrape after each: a rate needs two."""
     for turn in (1, 2):
@@ -137,4 +85,4 @@ def _load(client: httpx.Client, prometheus: str) -> None:
 def _scraped(prometheus: str, requests: float) -> None:
     """Wait until Prometheus has seen so many."""
     query = 'sum(dfd_http_requests_total{route="/predict"})'
-    until(lambda: _values(prometheus, query) == [requests], START_LIMIT_S)
+    until(lambda: values(prometheus, query) == [requests], START_LIMIT_S)
