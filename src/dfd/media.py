@@ -106,6 +106,11 @@ class MediaFacts:
     def __post_init__(self) -> None:
         if len(self.audio) > MOST_AUDIO_TRACKS or len(self.tags) > MOST_TAGS:
             raise ValueError(f"at most {MOST_AUDIO_TRACKS} audio tracks and {MOST_TAGS} tags are kept")
+        counts = [self.size_bytes, self.video_tracks, self.other_tracks, self.audio_tracks, self.tags_left_out]
+        told = [self.bit_rate_bps, self.video_bit_rate_bps]
+        told += [count for track in self.audio for count in (track.sample_rate_hz, track.channels, track.bit_rate_bps)]
+        if not all(map(_is_count, [*counts, *(count for count in told if count is not None)])):
+            raise ValueError("the numbers of a media file must be counts (dfd.media.bounded_count)")
         texts = [self.container_name, self.profile, self.codec_tag, self.pixel_format]
         texts += [text for tag in self.tags for text in (tag.where, tag.name, tag.value)]
         texts += [text for track in self.audio for text in (track.codec, track.profile, track.language)]
@@ -127,6 +132,10 @@ class MediaFacts:
         fields = dict(data)
         audio, tags = fields.pop("audio"), fields.pop("tags")
         return cls(audio=tuple(AudioTrack(**one) for one in audio), tags=tuple(Tag(**one) for one in tags), **fields)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_EXACT
 
 
 def kept_tags(found: Iterable[tuple[str, str, str]]) -> tuple[tuple[Tag, ...], int]:

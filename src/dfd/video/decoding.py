@@ -44,7 +44,7 @@ def serve(channel: Channel, fds: Sequence[int]) -> None:
         starved = isinstance(error.__cause__, MemoryError) or any(reader.starved for reader in readers)
         channel.send(Kind.ERROR, _error(error, starved and _is_short(opening.limits)))
         return
-    channel.send(Kind.OPENED, Opened(decoder.info, decoder.pixel_aspect).packed())
+    channel.send(Kind.OPENED, Opened(decoder.info, decoder.pixel_aspect, decoder.facts).packed())
     _Server(channel, decoder, opening.limits).run()
 
 

@@ -5,6 +5,7 @@ that the asking side has made, as large as it was told that a picture is. What i
 have been taken over by what it decodes.
 """
 
+import json
 import os
 import struct
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from enum import IntEnum
 from fractions import Fraction
 from typing import Final, Self
 
+from dfd.media import MediaFacts
 from dfd.sandbox.wire import Nonsense
 from dfd.types import VideoInfo
 from dfd.video.handover import Description
@@ -21,7 +23,10 @@ from dfd.video.limits import MediaLimits
 ENTRY: Final = "dfd.video.decoding:serve"
 """What runs in the child."""
 
-MOST_ANSWER_BYTES: Final = 8192
+MOST_ANSWER_BYTES: Final = 256 * 1024
+"""The longest is what a file says of itself: at most 64 tags and 16 audio tracks of bounded text (`dfd.media`)."""
+
+_MOST_ERROR_BYTES: Final = 4096
 MOST_SAMPLE_BYTES: Final = 16
 """Of one pixel of any format."""
 
@@ -79,6 +84,7 @@ class Opened:
 
     info: VideoInfo
     pixel_aspect: Fraction | None
+    facts: MediaFacts
 
     def packed(self) -> bytes:
         """For the wire."""
@@ -92,7 +98,8 @@ class Opened:
             info.duration_s,
             *_ratio(self.pixel_aspect),
         )
-        return numbers + _word(info.codec) + _word(info.container)
+        facts = json.dumps(self.facts.to_dict(), ensure_ascii=False).encode()
+        return numbers + _word(info.codec) + _word(info.container) + facts
 
     @classmethod
     def unpacked(cls, body: bytes) -> Self:
@@ -103,7 +110,8 @@ class Opened:
         """
         try:
             width_px, height_px, rotation_deg, up, down, count, duration_s, across, along = _INFO.unpack_from(body)
-            codec, container = (word.decode("ascii") for word in body[_INFO.size :].split(b"\0")[:2])
+            *words, facts = body[_INFO.size :].split(b"\0", 2)
+            codec, container = (word.decode("ascii") for word in words)
             if not (0 <= duration_s < float("inf") and count >= -1 and up >= 0 and across >= 0):
                 raise Nonsense("numbers of a video that cannot be")
             info = VideoInfo(
@@ -116,8 +124,9 @@ class Opened:
                 codec=codec,
                 container=container,
             )
-            return cls(info, Fraction(across, along) if along else None)
-        except (struct.error, ValueError, ZeroDivisionError) as error:
+            aspect = Fraction(across, along) if along else None
+            return cls(info, aspect, MediaFacts.from_dict(json.loads(facts)))
+        except (struct.error, KeyError, TypeError, ValueError, RecursionError, ZeroDivisionError) as error:
             raise Nonsense(f"what a video is: {error}") from error
 
 
@@ -207,7 +216,7 @@ def unpack_error(body: bytes) -> tuple[str, str]:
 
 def pack_error(code: str, message: str) -> bytes:
     """The body that tells of an error."""
-    return code.encode() + b"\0" + message.encode(errors="replace")[: MOST_ANSWER_BYTES // 2]
+    return code.encode() + b"\0" + message.encode(errors="replace")[:_MOST_ERROR_BYTES]
 
 
 def unpack_times(body: bytes) -> tuple[list[float], bool]:

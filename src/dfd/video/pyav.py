@@ -25,11 +25,13 @@ class Decoder(ABC):
         name: of the file, for messages.
         info: what it holds.
         pixel_aspect: width of a stored pixel over its height.
+        facts: what else the file says of itself.
     """
 
     name: str
     info: VideoInfo
     pixel_aspect: Fraction | None
+    facts: MediaFacts
 
     @abstractmethod
     def fetch(self, times_s: Sequence[float], *, with_next: bool) -> Fetch:
@@ -50,6 +52,7 @@ class LocalDecoder(Decoder):
         self.name = reader.name
         self.info = self._probe.info
         self.pixel_aspect = self._probe.pixel_aspect
+        self.facts = self._probe.facts
 
     def fetch(self, times_s: Sequence[float], *, with_next: bool) -> Fetch:
         return fetch(self.reader, self._probe, times_s, with_next=with_next)
@@ -101,7 +104,7 @@ class PyAvVideo(VideoSource):
 
     @property
     def facts(self) -> MediaFacts:
-        return self._probe.facts
+        return self._decoder.facts
 
     @property
     def complete(self) -> bool:

@@ -71,6 +71,7 @@ class RemoteDecoder(Decoder):
             raise self.nonsense(nonsense) from nonsense
         self.info = opened.info
         self.pixel_aspect = opened.pixel_aspect
+        self.facts = opened.facts
 
     def fetch(self, times_s: Sequence[float], *, with_next: bool) -> Fetch:
         half_gaps(times_s)  # complains of times that do not ascend
