@@ -195,6 +195,8 @@ def test_what_is_well_formed_is_believed(marked: Path) -> None:
         {"time_stamped": "yes"},
         {"actions": [{"action": "a\nb"}]},
         {"actions": 7},
+        {"actions": [{"action": None}]},
+        {"problems": [None]},
         {"problems": ["x"] * 99},
         {"more": 1},
     ],
