@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Self
 
-from dfd.media import bounded_text
+from dfd.media import check_bounded
 
 MOST_ACTIONS: Final = 32
 MOST_PROBLEMS: Final = 16
@@ -88,10 +88,10 @@ class ContentCredentials:
             raise ValueError(f"the number of ingredients is a count, got {self.ingredients!r}")
         if not isinstance(self.time_stamped, bool):
             raise ValueError("whether there is a time stamp is yes or no")  # noqa: TRY004 - as every other check here
-        texts = [self.detail, self.signer, self.issuer, self.signed_at, self.generator, self.title, *self.problems]
-        texts += [text for one in self.actions for text in (one.action, one.software, one.when, one.source_type)]
-        if any(text is not None and text != bounded_text(text) for text in texts):
-            raise ValueError("the words of content credentials must be bounded (dfd.media.bounded_text)")
+        words = [*self.problems, *(one.action for one in self.actions)]
+        told = [self.detail, self.signer, self.issuer, self.signed_at, self.generator, self.title]
+        told += [text for one in self.actions for text in (one.software, one.when, one.source_type)]
+        check_bounded([*words, *(text for text in told if text is not None)])
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; `from_dict` reads it back to an equal value."""

@@ -28,6 +28,16 @@ def bounded_text(text: str) -> str:
     return shown if len(shown) <= LONGEST_TEXT else shown[: LONGEST_TEXT - 1] + _ELLIPSIS
 
 
+def check_bounded(texts: Iterable[object]) -> None:
+    """Refuse what did not come from `bounded_text`.
+
+    Raises:
+        ValueError: one is no text, or not bounded.
+    """
+    if not all(isinstance(text, str) and text == bounded_text(text) for text in texts):
+        raise ValueError("the words of strangers must be bounded (dfd.media.bounded_text)")
+
+
 def bounded_count(count: int | None) -> int | None:
     """A number that a file claims; None where it is no positive one that every reader of JSON can hold."""
     return count if count is not None and 0 < count <= _LARGEST_EXACT else None
@@ -106,18 +116,16 @@ class MediaFacts:
     def __post_init__(self) -> None:
         if len(self.audio) > MOST_AUDIO_TRACKS or len(self.tags) > MOST_TAGS:
             raise ValueError(f"at most {MOST_AUDIO_TRACKS} audio tracks and {MOST_TAGS} tags are kept")
-        counts = [self.size_bytes, self.bit_rate_bps, self.video_bit_rate_bps, self.video_tracks, self.other_tracks]
-        counts += [self.audio_tracks, self.tags_left_out]
-        counts += [n for track in self.audio for n in (track.sample_rate_hz, track.channels, track.bit_rate_bps)]
-        if any(count is not None and (type(count) is not int or not 0 <= count <= _LARGEST_EXACT) for count in counts):
-            raise ValueError(
-                "the numbers of a media file must be whole, and such that every reader of JSON can hold them"
-            )
-        texts = [self.container_name, self.profile, self.codec_tag, self.pixel_format]
-        texts += [text for tag in self.tags for text in (tag.where, tag.name, tag.value)]
-        texts += [text for track in self.audio for text in (track.codec, track.profile, track.language)]
-        if any(text is not None and text != bounded_text(text) for text in texts):
-            raise ValueError("the words of a media file must be bounded (dfd.media.bounded_text)")
+        counts = [self.size_bytes, self.video_tracks, self.other_tracks, self.audio_tracks, self.tags_left_out]
+        told = [self.bit_rate_bps, self.video_bit_rate_bps]
+        told += [count for track in self.audio for count in (track.sample_rate_hz, track.channels, track.bit_rate_bps)]
+        if not all(map(_is_count, [*counts, *(count for count in told if count is not None)])):
+            raise ValueError("the numbers of a media file must be counts (dfd.media.bounded_count)")
+        words = [self.container_name, *(track.codec for track in self.audio)]
+        words += [text for tag in self.tags for text in (tag.where, tag.name, tag.value)]
+        told_words = [self.profile, self.codec_tag, self.pixel_format]
+        told_words += [text for track in self.audio for text in (track.profile, track.language)]
+        check_bounded([*words, *(text for text in told_words if text is not None)])
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; `from_dict` reads it back to an equal value."""
@@ -134,6 +142,10 @@ class MediaFacts:
         fields = dict(data)
         audio, tags = fields.pop("audio"), fields.pop("tags")
         return cls(audio=tuple(AudioTrack(**one) for one in audio), tags=tuple(Tag(**one) for one in tags), **fields)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_EXACT
 
 
 def kept_tags(found: Iterable[tuple[str, str, str]]) -> tuple[tuple[Tag, ...], int]:

@@ -29,7 +29,7 @@ def signed(newsroom: Authority, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_a_file_without_any_has_none_and_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dfd.provenance.reader.subprocess.Popen", None)
+    monkeypatch.setattr("dfd.provenance.reader.Launcher.spawn", None)
     assert CredentialReader()(CLIP).state is CredentialState.ABSENT
 
 

@@ -1,6 +1,7 @@
 """What a file says of itself: bounded whatever it is, read back as it was, and places withheld."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -55,6 +56,14 @@ def test_words_that_are_not_bounded_are_refused() -> None:
         make_media_facts(tags=(Tag("container", "a", "x" * 300),))
     with pytest.raises(ValueError, match="bounded"):
         ContentCredentials(CredentialState.VALID, signer="two\nlines")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"size_bytes": -1}, {"audio_tracks": True}, {"bit_rate_bps": 1.5}, {"tags_left_out": 2**53}]
+)
+def test_numbers_that_are_no_counts_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="counts"):
+        make_media_facts(**changes)
 
 
 def test_where_something_was_filmed_is_not_repeated() -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from dfd.bootstrap import provenance as built
 from dfd.credentials import ContentCredentials, CredentialAction, CredentialState
 from dfd.errors import ConfigurationError
+from dfd.provenance import reader as asking
 from dfd.provenance.answers import credentials_of, credentials_of_error
-from dfd.provenance.child import media_type_of, settings_of
+from dfd.provenance.child import Kind, media_type_of, settings_of
 from dfd.provenance.marker import may_hold_credentials
 from dfd.provenance.reader import CredentialReader, no_library
 from dfd.settings import load_settings
@@ -149,22 +150,38 @@ def marked(tmp_path: Path) -> Path:
     return tmp_path / "file"
 
 
-@pytest.mark.parametrize(
-    ("code", "why"),
-    [
-        ("import time; time.sleep(300)", "took more than 1 s"),
-        ("import os; os.abort()", "broke off"),
-        ("raise SystemExit(3)", "broke off"),
-        ("print('no json')", "broke off"),
-        ("print('[' * 100000)", "broke off"),
-        ("print('{}')", "broke off"),
-        ("import sys\nwhile True: sys.stdout.write('x' * 65536)", "too long"),
-    ],
-)
-def test_a_process_that_fails_is_never_taken_for_a_file_without_any(marked: Path, code: str, why: str) -> None:
-    found = CredentialReader(least_limit_s=1.0 if "sleep" in code else 60.0, boot=("-I", "-c", code))(marked)
+def reader(entry: str, **options: Any) -> CredentialReader:
+    return CredentialReader(entry=f"tests.credential_children:{entry}", **options)
+
+
+@pytest.mark.parametrize("entry", ["aborts", "fails", "leaves", "talks", "digresses"])
+def test_a_process_that_fails_is_never_taken_for_a_file_without_any(marked: Path, entry: str) -> None:
+    found = reader(entry)(marked)
     assert found.state is CredentialState.UNREADABLE
-    assert why in str(found.detail)
+    assert "broke off" in str(found.detail)
+
+
+def test_a_process_that_takes_too_long_is_ended(marked: Path) -> None:
+    found = reader("sleeps", least_limit_s=1.0)(marked)
+    assert found.state is CredentialState.UNREADABLE
+    assert "took more than 1 s" in str(found.detail)
+
+
+def test_where_no_process_can_be_started_that_is_told(marked: Path) -> None:
+    found = reader("is_not_there")(marked)
+    assert found.state is CredentialState.UNREADABLE
+    assert "no process can be started" in str(found.detail)
+
+
+GOOD = ContentCredentials(CredentialState.TRUSTED, signer="A", ingredients=2)
+
+
+def test_both_sides_call_messages_the_same() -> None:
+    assert (asking._READ, asking._FOUND) == (Kind.READ, Kind.FOUND)
+
+
+def test_what_is_well_formed_is_believed(marked: Path) -> None:
+    assert reader("repeats", anchors=json.dumps(GOOD.to_dict()))(marked) == GOOD
 
 
 @pytest.mark.parametrize(
@@ -177,24 +194,21 @@ def test_a_process_that_fails_is_never_taken_for_a_file_without_any(marked: Path
         {"ingredients": True},
         {"time_stamped": "yes"},
         {"actions": [{"action": "a\nb"}]},
+        {"actions": 7},
+        {"actions": [{"action": None}]},
+        {"problems": [None]},
         {"problems": ["x"] * 99},
         {"more": 1},
     ],
 )
 def test_a_process_that_was_taken_over_says_nothing_that_is_believed(marked: Path, changes: dict[str, Any]) -> None:
-    answer = {**ContentCredentials(CredentialState.TRUSTED).to_dict(), **changes}
-    found = CredentialReader(boot=("-I", "-c", f"print({json.dumps(answer)!r})"))(marked)
+    found = reader("repeats", anchors=json.dumps({**GOOD.to_dict(), **changes}))(marked)
     assert found.state is CredentialState.UNREADABLE
 
 
-def test_the_process_sees_nothing_of_the_environment(marked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JWT_SECRET", "secret")
-    answer = ContentCredentials(CredentialState.VALID).to_dict()
-    seen = "' '.join(sorted(os.environ)) + os.getcwd()"
-    code = f"import json, os; print(json.dumps({{**{answer!r}, 'detail': {seen}}}))"
-    detail = str(CredentialReader(boot=("-I", "-c", code))(marked).detail)
-    assert "JWT_SECRET" not in detail
-    assert detail.endswith("/")
+@pytest.mark.parametrize("answer", ["", "no json", "[" * 100_000, "{}", "[]", "7"])
+def test_neither_does_what_is_no_answer(marked: Path, answer: str) -> None:
+    assert reader("repeats", anchors=answer)(marked).state is CredentialState.UNREADABLE
 
 
 def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from dfd.credentials import ReadCredentials
 from dfd.errors import ConfigurationError
-from dfd.provenance.reader import NEEDS, CredentialReader, library_version, no_library
+from dfd.provenance.reader import MOST_ANCHORS_CHARS, NEEDS, CredentialReader, library_version, no_library
 from dfd.settings import Settings
 
 
@@ -37,4 +37,6 @@ def _anchors(settings: Settings) -> str:
         raise ConfigurationError(f"C2PA_TRUST_ANCHORS: cannot read {path}: {error}") from error
     if "-----BEGIN CERTIFICATE-----" not in text:
         raise ConfigurationError(f"C2PA_TRUST_ANCHORS: {path} holds no certificate in PEM")
+    if len(text) > MOST_ANCHORS_CHARS:
+        raise ConfigurationError(f"C2PA_TRUST_ANCHORS: {path} is too long to be a list of authorities")
     return text

@@ -19,9 +19,10 @@ _SHOWN: Final = (
     "frame, where a box marks the face, the picture of the face that the model was shown"
 )
 _MAPS: Final = (
-    ", and the evidence in it: orange places spoke for fake, blue ones for real, 1 being the strongest place of that "
-    "face. A strong colour does not mean a sure answer, and the map tells what moved the model, not what was forged. "
-    "Maps of this model were measured to be faithful to it (see its model card)."
+    ", and the evidence in it: orange places spoke for fake, blue ones for real. The strongest colour is the "
+    "strongest place of that face: it does not mean a sure answer, and two faces cannot be compared by it. A map "
+    "tells what moved the model, not what was forged. Maps of this model were measured to be faithful to it (see its "
+    "model card)."
 )
 
 

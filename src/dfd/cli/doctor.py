@@ -32,6 +32,7 @@ from dfd.errors import ConfigurationError
 from dfd.onnx_sessions import missing_for_cuda
 from dfd.preprocessing import to_model_input
 from dfd.processors import available_cpus
+from dfd.provenance.reader import NEEDS, library_version
 from dfd.sandbox.layers import in_words
 from dfd.settings import Settings, load_settings
 
@@ -46,6 +47,7 @@ PACKAGES = (
     "orjson",
     "pydantic",
     "pydantic-settings",
+    "pydyf",
     "python-multipart",
     "rich",
     "sqlalchemy",
@@ -89,6 +91,7 @@ def examine(settings: Settings) -> Findings:
         "dfd": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "content_credentials": {"c2pa-python": library_version()},
         "packages": {name: _version(name) for name in PACKAGES},
         "cpus": available_cpus(),
         "threads": settings.cpu_threads,
@@ -200,6 +203,7 @@ def _rows(findings: Findings) -> list[tuple[str, str, str]]:
         ("processors", "", f"{findings['cpus']}, of which an analysis uses {findings['threads']}"),
         ("device", "", _device(findings["device"])),
         ("temporary folder", "", f"{folder['path']}, {folder['free_bytes'] / 2**30:.1f} GiB free"),
+        ("content credentials", "", findings["content_credentials"]["c2pa-python"] or NEEDS),
         ("sandbox", _word(findings["sandbox"]), _sandbox_detail(findings["sandbox"])),
         (f"model {model['name']}/{model['version']}", _word(model), _detail(model, findings["models_dir"])),
     ]

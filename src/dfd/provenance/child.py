@@ -1,20 +1,22 @@
-"""The process that reads content credentials: a file on its standard input, JSON on its standard output, and an end.
+"""What reads content credentials in a child (`dfd.sandbox`): one file, one answer.
 
-It is started by `dfd.provenance.reader` with an empty environment. Before it loads the library it gives up what it will
-not need: it can write no file, start nothing large, and use only so much memory and processor time. It asks the network
-for nothing: neither manifests that lie elsewhere nor certificate revocation.
+The child can open no file and no connection, so nothing can be fetched; the library is told so too: neither manifests
+that lie elsewhere nor certificate revocation are asked for.
 """
 
+import io
 import json
-import resource
-import sys
+import os
 from collections.abc import Mapping, Sequence
+from enum import IntEnum
 from typing import Any, BinaryIO, Final
+
+import c2pa
 
 from dfd.credentials import ContentCredentials, CredentialState
 from dfd.provenance.answers import credentials_of, credentials_of_error
+from dfd.sandbox.wire import Channel
 
-_MEMORY_BYTES: Final = 2 << 30
 _LARGEST_STORE_CHARS: Final = 32 << 20
 _HEAD_BYTES: Final = 32
 
@@ -29,35 +31,29 @@ _HEADS: Final = (
 )
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Read the file on standard input and answer.
+class Kind(IntEnum):
+    """Messages between the two sides, apart from those of `dfd.sandbox.nursery.Kind`."""
 
-    Args:
-        arguments: seconds of processor time, and the descriptor of a file with trusted authorities in PEM, or -1.
-    """
-    seconds, anchors_at = int(arguments[0]), int(arguments[1])
-    anchors = _all_of(anchors_at)
-    for kind, most in (
-        (resource.RLIMIT_AS, _MEMORY_BYTES),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(kind, (most, most))
-    found = read_credentials(sys.stdin.buffer, anchors)
-    sys.stdout.write(json.dumps(found.to_dict()))
-    sys.stdout.flush()
+    READ = 16  # to the child: certificates of trusted authorities in PEM, or nothing
+    FOUND = 17
+
+
+def serve(channel: Channel, fds: Sequence[int]) -> None:
+    """Read the file behind the one descriptor, and tell what was found."""
+    anchors = channel.receive().body.decode()
+    with os.fdopen(os.dup(fds[0]), "rb") as file:
+        found = read_credentials(file, anchors)
+    channel.send(Kind.FOUND, json.dumps(found.to_dict(), ensure_ascii=False).encode())
 
 
 def read_credentials(file: BinaryIO, anchors: str) -> ContentCredentials:
     """The content credentials of a file.
 
     Args:
-        file: seekable, at its beginning.
+        file: seekable.
         anchors: certificates of trusted authorities, in PEM; empty where there are none.
     """
-    import c2pa  # noqa: PLC0415 - after the limits, and an extra that most do without
-
+    file.seek(0)
     kind = media_type_of(file.read(_HEAD_BYTES))
     file.seek(0)
     if kind is None:
@@ -89,8 +85,13 @@ def media_type_of(head: bytes) -> str | None:
     return next((name for start, name in _HEADS if head.startswith(start)), None)
 
 
-def _all_of(descriptor: int) -> str:
-    if descriptor < 0:
-        return ""
-    with open(descriptor, encoding="utf-8") as file:
-        return file.read()
+def _prepare() -> None:
+    """Make now what a child may not make: the library reads a file by way of functions of Python's.
+
+    `ctypes` builds those in executable memory, which the filter of system calls refuses to a child. A page of it that
+    was in use before stays there for the next ones.
+    """
+    read_credentials(io.BytesIO(b"\xff\xd8\xff\xd9"), "")
+
+
+_prepare()

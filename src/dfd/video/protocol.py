@@ -23,10 +23,10 @@ from dfd.video.limits import MediaLimits
 ENTRY: Final = "dfd.video.decoding:serve"
 """What runs in the child."""
 
-MOST_ANSWER_BYTES: Final = 256 << 10
-"""What a file says of itself takes up to 200 KB."""
+MOST_ANSWER_BYTES: Final = 256 * 1024
+"""The longest is what a file says of itself: at most 64 tags and 16 audio tracks of bounded text (`dfd.media`)."""
 
-_MOST_MESSAGE_BYTES: Final = 4096
+_MOST_ERROR_BYTES: Final = 4096
 MOST_SAMPLE_BYTES: Final = 16
 """Of one pixel of any format."""
 
@@ -110,7 +110,8 @@ class Opened:
         """
         try:
             width_px, height_px, rotation_deg, up, down, count, duration_s, across, along = _INFO.unpack_from(body)
-            codec, container, facts = body[_INFO.size :].split(b"\0", 2)
+            *words, facts = body[_INFO.size :].split(b"\0", 2)
+            codec, container = (word.decode("ascii") for word in words)
             if not (0 <= duration_s < float("inf") and count >= -1 and up >= 0 and across >= 0):
                 raise Nonsense("numbers of a video that cannot be")
             info = VideoInfo(
@@ -120,10 +121,11 @@ class Opened:
                 frame_rate_hz=Fraction(up, down) if up else None,
                 frame_count=None if count < 0 else count,
                 duration_s=duration_s,
-                codec=codec.decode("ascii"),
-                container=container.decode("ascii"),
+                codec=codec,
+                container=container,
             )
-            return cls(info, Fraction(across, along) if along else None, MediaFacts.from_dict(json.loads(facts)))
+            aspect = Fraction(across, along) if along else None
+            return cls(info, aspect, MediaFacts.from_dict(json.loads(facts)))
         except (struct.error, KeyError, TypeError, ValueError, RecursionError, ZeroDivisionError) as error:
             raise Nonsense(f"what a video is: {error}") from error
 
@@ -214,7 +216,7 @@ def unpack_error(body: bytes) -> tuple[str, str]:
 
 def pack_error(code: str, message: str) -> bytes:
     """The body that tells of an error."""
-    return code.encode() + b"\0" + message.encode(errors="replace")[:_MOST_MESSAGE_BYTES]
+    return code.encode() + b"\0" + message.encode(errors="replace")[:_MOST_ERROR_BYTES]
 
 
 def unpack_times(body: bytes) -> tuple[list[float], bool]:

@@ -26,12 +26,14 @@ class Decoder(ABC):
         info: what it holds.
         facts: what else it says of itself.
         pixel_aspect: width of a stored pixel over its height.
+        facts: what else the file says of itself.
     """
 
     name: str
     info: VideoInfo
     facts: MediaFacts
     pixel_aspect: Fraction | None
+    facts: MediaFacts
 
     @abstractmethod
     def fetch(self, times_s: Sequence[float], *, with_next: bool) -> Fetch:
@@ -53,6 +55,7 @@ class LocalDecoder(Decoder):
         self.info = self._probe.info
         self.facts = self._probe.facts
         self.pixel_aspect = self._probe.pixel_aspect
+        self.facts = self._probe.facts
 
     def fetch(self, times_s: Sequence[float], *, with_next: bool) -> Fetch:
         return fetch(self.reader, self._probe, times_s, with_next=with_next)

@@ -72,6 +72,7 @@ class RemoteDecoder(Decoder):
         self.info = opened.info
         self.facts = opened.facts
         self.pixel_aspect = opened.pixel_aspect
+        self.facts = opened.facts
 
     def fetch(self, times_s: Sequence[float], *, with_next: bool) -> Fetch:
         half_gaps(times_s)  # complains of times that do not ascend
