@@ -165,7 +165,7 @@ def _judged(
     states = {row.job_id: row.state for row in rows}
     accepted = set(callers.accepted.values())
     ends = Counter(line["dfd.job_id"] for line in found.place.log if line["message"] == "job ended")
-    bugs = [line for line in found.place.log if "error.stack_trace" in line]
+    bugs = [line for line in found.place.log if "error.stack_trace" in line and "error.code" not in line]
     faults = [f"{key} was never accepted" for key in callers.lost]
     faults += [f"{job_id} is {states.get(job_id)}" for job_id in accepted if states.get(job_id) != "succeeded"]
     faults += [f"{job_id} has no report" for job_id in accepted - set(reports)]

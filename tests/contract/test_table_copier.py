@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import insert, select, text
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import MetaData, Table, insert, select, text
 from tests.fakes import make_job
 from tests.feedback_fakes import make_feedback
 from tests.rollout_traffic import make_rollout
 
 from dfd.errors import ConfigurationError, UnreadableBackup
 from dfd.job_store.database import Database
-from dfd.job_store.migrating import migrate
+from dfd.job_store.migrating import config_of
+from dfd.job_store.rows import to_row
 from dfd.job_store.schema import FEEDBACK, JOBS, METADATA, REPORTS, TALLIES, USAGE
 from dfd.job_store.sql import SqlJobStore
 from dfd.ports.backup import Row, TableCopier
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
 
 KINDS = ["sqlite", "postgres"]
+
+OLD = "0005"
+"""A revision of the tables that is not the newest."""
 
 
 @dataclass
@@ -152,20 +159,30 @@ def test_rows_that_do_not_fit_change_nothing(kind: str, new_place: Callable[[str
     assert rows_of(place, tmp_path) == before
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def make_old(place: Place) -> None:
+    """A database as an older version left it, with a job."""
+    with place.database.writing() as connection:
+        command.upgrade(config_of(connection), OLD)
+        jobs = Table("jobs", MetaData(), autoload_with=connection)
+        row = to_row(make_job("old", created_at_s=0.25))
+        connection.execute(insert(jobs).values({name: value for name, value in row.items() if name in jobs.c}))
+
+
+@pytest.mark.parametrize("into", KINDS)
+@pytest.mark.parametrize("out_of", KINDS)
 def test_rows_of_older_tables_are_brought_up_to_date(
-    kind: str, new_place: Callable[[str], Place], tmp_path: Path
+    out_of: str, into: str, new_place: Callable[[str], Place], tmp_path: Path
 ) -> None:
-    source, target = new_place("sqlite"), new_place(kind)
-    fill(source)
-    rows = rows_of(source, tmp_path)
-    older: dict[str, list[Row]] = {
-        name: [{column: value for column, value in row.items() if column != "traceparent"} for row in some]
-        for name, some in rows.items()
-    }
-    target.copier.restore("0005", given(older))  # 0006 added that column
-    assert rows_of(target, tmp_path) == rows
-    migrate(target.database)
+    source, target = new_place(out_of), new_place(into)
+    make_old(source)
+    older = rows_of(source, tmp_path)
+    assert revision_of(source, tmp_path) == OLD
+    target.copier.restore(OLD, given(older))
+    with target.database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+    assert target.store.get("old") is not None
+    source.store.migrate()  # the other way to the same
+    assert rows_of(target, tmp_path) == rows_of(source, tmp_path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -183,7 +200,7 @@ def test_a_newer_version_is_told_and_nothing_touched(
     with pytest.raises(ConfigurationError, match="newer version"), place.copier.snapshot(tmp_path):
         pass
     with pytest.raises(ConfigurationError, match="newer version"):
-        place.copier.restore("0006", given(rows))
+        place.copier.restore(OLD, given(rows))
     with place.database.reading() as connection:
         assert len(connection.execute(select(JOBS.c.job_id)).all()) == 3
         assert len(connection.execute(select(FEEDBACK.c.number)).all()) == 1

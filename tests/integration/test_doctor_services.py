@@ -1,9 +1,12 @@
 """What ``dfd doctor`` says of every backing service, with real ones: well, away, wrong."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from jwt.algorithms import RSAAlgorithm
 from sqlalchemy import text
 from tests.fakes import make_job
 from tests.s3_server import s3_server
@@ -110,6 +113,33 @@ def test_tables_of_a_newer_version_and_jobs_of_the_future_are_wrong(tmp_path: Pa
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     database.close()
     assert "newer version" in examine_services(settings)["database"]["message"]
+
+
+def test_an_issuer_whose_keys_cannot_be_had_is_wrong_and_a_collector_that_is_away_is_not(tmp_path: Path) -> None:
+    port = free_port()
+    settings = settings_of(
+        tmp_path,
+        require_auth=True,
+        auth_methods=("jwt",),
+        jwt_issuer="https://id.example/",
+        jwt_audience="dfd",
+        jwt_jwks=f"http://127.0.0.1:{port}/keys",
+        otel_traces_exporter="otlp",
+        otel_exporter_otlp_endpoint=f"http://127.0.0.1:{port}",
+    )
+    found = examine_services(settings)
+    assert found["identity"]["code"] == "identity_unavailable"
+    assert found["traces"]["ok"] is True
+    assert "spans are lost" in found["traces"]["note"]
+
+
+def test_an_issuer_whose_keys_are_there_is_well(tmp_path: Path) -> None:
+    public = generate_private_key(65537, 2048).public_key()
+    key = json.loads(RSAAlgorithm.to_jwk(public)) | {"kid": "one", "use": "sig"}
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [key]}))
+    given = {"require_auth": True, "auth_methods": ("jwt",), "jwt_issuer": "https://id.example/", "jwt_audience": "dfd"}
+    found = examine_services(settings_of(tmp_path, **given, jwt_jwks=str(tmp_path / "keys.json")))
+    assert found["identity"] == {"ok": True, "methods": ["jwt"], "issuer": "https://id.example/"}
 
 
 def test_a_disk_without_room_for_an_upload_is_wrong(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,10 @@ import httpx
 import pytest
 from tests.integration.test_jobs_processes import SOON_S, Place, _answers, job_of, long_clip, short_clip, submit
 from tests.live_service import START_LIMIT_S, picture, until
+from tests.scripted_server import Script, scripted_server
 from tests.servers import free_port
+
+from dfd.registry.directory import DirectoryRegistry
 
 __all__ = ["long_clip", "short_clip"]  # fixtures
 
@@ -43,6 +46,28 @@ def test_a_request_under_way_is_answered_and_the_proxy_told_meanwhile(tmp_path: 
         assert answer.result(SOON_S).status_code == 200
         assert running.wait(START_LIMIT_S) in STOPPED
     assert not [line for line in place.log if line["log.level"] in ("warning", "error")]
+
+
+@pytest.mark.slow
+def test_an_answer_that_takes_too_long_is_broken_off_and_the_process_ends(tmp_path: Path, short_clip: Path) -> None:
+    script = Script(versions={"2": "AVAILABLE"})
+    with ExitStack() as stack:
+        silent = stack.enter_context(scripted_server(script))
+        place = Place(
+            tmp_path, STOP_LIMIT_S="1", MODEL_BACKEND="oip", OIP_URL=silent.http_url, REQUEST_TIMEOUT=str(SOON_S)
+        )
+        script.manifest = DirectoryRegistry(tmp_path / "models").load("deepfake", "2").manifest
+        running, client = stack.enter_context(place.service(JOB_WORKERS="0"))
+        script.delay_s = SOON_S  # from now on
+        pool = stack.enter_context(ThreadPoolExecutor(1))
+        url, content = f"{client.base_url}/predict", short_clip.read_bytes()
+        answer = pool.submit(httpx.post, url, files={"file": content}, timeout=SOON_S)
+        until(lambda: in_progress(client) == 1, SOON_S)
+        running.send_signal(signal.SIGTERM)
+        told = answer.result(SOON_S)
+        assert (told.status_code, told.json()["code"], told.headers["retry-after"]) == (503, "overloaded", "1")
+        assert running.wait(START_LIMIT_S) in STOPPED
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from dfd.registry.directory import DirectoryRegistry
 
 __all__ = ["short_clip"]  # a fixture
 
+OTHER = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
@@ -77,6 +78,8 @@ def test_one_trace_leads_from_the_request_to_the_model_server(
         job_id = answer.json()["jobs"][0]["id"]
         until(lambda: job_of(client, job_id)["finished_at"] is not None, SOON_S)
         assert job_of(client, job_id)["state"] == "succeeded"
+        headers = {"traceparent": f"00-{OTHER}-{CALLER[1]}-01"}
+        assert client.post("/predict", files={"file": short_clip.read_bytes()}, headers=headers).status_code == 200
         for running in (worker, service):
             running.send_signal(signal.SIGTERM)
             running.wait(START_LIMIT_S)
@@ -97,6 +100,10 @@ def test_one_trace_leads_from_the_request_to_the_model_server(
     for line in place.log:
         if line["message"] in ("job begun", "job ended"):
             assert (line["trace.id"], line["span.id"]) == (CALLER[0], by_name["job"].span_id)
+    now = {one.span_id: one for one in receiver.spans if one.trace_id == OTHER}
+    [scored] = [one for one in now.values() if one.name == asked.name]
+    assert above(scored, now) == [asked.name, "score", "analysis", "POST /predict"]
+    assert scored.pid == pids["service"]
     assert short_clip.name not in json.dumps([one.attributes for one in mine.values()])
 
 

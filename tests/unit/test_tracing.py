@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import random
+import sys
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
@@ -18,6 +19,7 @@ from tests.scripted_server import Script, scripted_server
 
 from dfd.bootstrap.tracing import traced
 from dfd.correlation import TRACE, Trace
+from dfd.errors import ConfigurationError
 from dfd.settings import load_settings
 from dfd.stopwatch import Stopwatch
 from dfd.telemetry.logs import EcsFormatter
@@ -206,3 +208,11 @@ def test_without_a_collector_spans_are_lines_of_the_log() -> None:
     assert here is not None
     assert (line["trace.id"], line["span.id"], line["parent.id"]) == (KEPT[3:35], here.span_id, KEPT[36:52])
     assert (line["span.name"], line["dfd.span_attributes"]) == ("outer", {"count": 2})
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dfd.telemetry.spans", None)
+    with pytest.raises(ConfigurationError, match=r"dfd\[otel\]"):
+        traced(load_settings(otel_traces_exporter="otlp"))
+    with traced(load_settings()):
+        pass

@@ -108,7 +108,7 @@ def _include_guarded(app: FastAPI, services: Services, routers: Sequence[APIRout
 def _add_middleware(app: FastAPI, services: Services) -> None:
     """Wrap the routes; what is added last lies outermost."""
     cors_origins = services.policy.cors_origins
-    app.add_middleware(UnexpectedErrors)
+    app.add_middleware(UnexpectedErrors, stopping=app.state.stopping)
     if cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -3,6 +3,7 @@
 Pure ASGI: Starlette's BaseHTTPMiddleware would put itself between a handler and its caller's leaving.
 """
 
+import asyncio
 import logging
 import re
 import time
@@ -106,9 +107,10 @@ class RequestContext:
 class UnexpectedErrors:
     """Turns an error nobody expected into a problem for the caller and a stack trace in the log."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
+    def __init__(self, app: ASGIApp, stopping: Stopping) -> None:
+        """Wrap `app`; what is broken off once `stopping` has begun is told to come back, and is no bug."""
         self._app = app
+        self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -121,6 +123,11 @@ class UnexpectedErrors:
 
         try:
             await self._app(scope, receive, noted_send)
+        except asyncio.CancelledError:  # the server has waited long enough
+            if scope["type"] != "http" or answering or not self._stopping.begun:
+                raise
+            answer = problem("overloaded", scope, detail="the service is stopping", headers={"Retry-After": "1"})
+            await answer(scope, receive, send)
         except Exception:  # the edge of the service: a bug gets a stack trace in the log, the caller no detail of it
             if scope["type"] != "http" or answering:  # too late for another answer: the server cuts the connection
                 raise

@@ -53,10 +53,15 @@ def build_limits(settings: Settings, parts: JobParts) -> RequestLimits | None:
 def _verifier(settings: Settings) -> TokenVerifier:
     expected = Expected(settings.jwt_issuer or "", settings.jwt_audience or "", settings.jwt_tenant_claim)
     if settings.jwt_jwks is not None:
-        return JwtVerifier.of_key_set(expected, _key_set(settings.jwt_jwks))
+        return JwtVerifier.of_key_set(expected, issuer_keys(settings.jwt_jwks))
     secret = settings.jwt_secret.get_secret_value().strip() if settings.jwt_secret else ""
     return JwtVerifier.of_secret(expected, secret)
 
 
-def _key_set(place: str) -> KeySet:
+def issuer_keys(place: str) -> KeySet:
+    """The public keys of the issuer of tokens, at an address or in a file.
+
+    Raises:
+        ConfigurationError: the file holds none.
+    """
     return key_set_at(place) if "://" in place else key_set_of_file(Path(place))

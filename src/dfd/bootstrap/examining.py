@@ -3,17 +3,21 @@
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from dfd.bootstrap.access import issuer_keys
 from dfd.bootstrap.jobs import build_queue, build_storage
 from dfd.bootstrap.registry import build_registry
 from dfd.bootstrap.signing import build_writer
-from dfd.errors import ConfigurationError, DfdError, StorageUnavailable, Unavailable
+from dfd.bootstrap.tracing import check_exporter
+from dfd.errors import ConfigurationError, DfdError, StorageUnavailable, Unauthorized, Unavailable
 from dfd.job_store.examining import DatabaseState, examine
 from dfd.settings import Settings
 from dfd.signing import signed_headers
@@ -23,6 +27,8 @@ Finding = dict[str, Any]
 
 _PROBE: Final = "uploads/doctor-"
 """Objects written to see whether that works; one that is left is swept away, as an upload without a job is."""
+
+_CONNECT_S: Final = 3.0
 
 _MIB: Final = 1 << 20
 
@@ -46,6 +52,8 @@ def examine_services(settings: Settings) -> dict[str, Finding]:
         "registry": attempt(lambda: _registry(settings)),
         "webhooks": attempt(lambda: _webhooks(settings)),
         "report_signing": attempt(lambda: _report_signing(settings)),
+        "identity": attempt(lambda: _identity(settings)),
+        "traces": attempt(lambda: _traces(settings)),
         "disk": attempt(lambda: _disk(settings)),
         "clock": attempt(lambda: _clock(settings, state, written_s)),
     }
@@ -127,6 +135,33 @@ def _report_signing(settings: Settings) -> Finding:
     if not keys:
         return {"keys": [], "note": "REPORT_SIGNING_KEY is not set: reports are not signed"}
     return {"keys": [key.get("kid") for key in keys]}
+
+
+def _identity(settings: Settings) -> Finding:
+    """Whether the keys of the issuer of tokens can be had."""
+    if not settings.require_auth:
+        return {"note": "REQUIRE_AUTH is off: everybody may ask"}
+    told: Finding = {"methods": list(settings.auth_methods)}
+    if "jwt" in settings.auth_methods and settings.jwt_jwks is not None:
+        with suppress(Unauthorized):  # keys are there, and none has this name
+            issuer_keys(settings.jwt_jwks).key(_PROBE)
+        told["issuer"] = settings.jwt_issuer
+    return told
+
+
+def _traces(settings: Settings) -> Finding:
+    """Whether anybody listens where spans go; the service works without."""
+    told: Finding = {"exporter": settings.otel_traces_exporter}
+    if settings.otel_traces_exporter != "otlp":
+        return told
+    check_exporter(settings)
+    where = urlsplit(settings.otel_exporter_otlp_endpoint)
+    port = where.port or (443 if where.scheme == "https" else 80)
+    try:
+        socket.create_connection((where.hostname or "", port), timeout=_CONNECT_S).close()
+    except OSError as error:
+        told["note"] = f"no collector listens at {where.hostname}:{port}, spans are lost: {error.strerror or error}"
+    return told
 
 
 def _disk(settings: Settings) -> Finding:

@@ -1,11 +1,12 @@
 """Listening, and leaving without anybody noticing: what `dfd serve` adds to uvicorn."""
 
 import asyncio
+import errno
 import logging
 import os
 import socket
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
@@ -14,31 +15,53 @@ from dfd.errors import ConfigurationError
 KEEP_ALIVE_S: Final = 5
 """A connection over which nothing comes for so long is closed."""
 
+_NOT_HERE: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""The machine has no such address, or none of its kind."""
+
 _LOG = logging.getLogger(__name__)
 
 
 def bound(host: str, port: int) -> list[socket.socket]:
     """Sockets on every address that a name has; nothing listens yet, so that nobody waits for a service that loads.
 
+    Addresses that this machine cannot have, as those of IPv6 where it is switched off, are left out if others are left.
+
     Raises:
-        ConfigurationError: one of them cannot be had.
+        ConfigurationError: none of them can be had, or one is taken.
     """
     sockets: list[socket.socket] = []
+    problem: OSError | None = None
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, address in dict.fromkeys(found):
-            taken = socket.socket(family, kind, protocol)
-            sockets.append(taken)
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            taken.bind(address if port or len(sockets) == 1 else (address[0], sockets[0].getsockname()[1]))
+        for family, _, _, _, address in dict.fromkeys(found):
+            chosen = sockets[0].getsockname()[1] if sockets else port  # where the system chooses: the same for all
+            try:
+                sockets.append(_bound(family, (address[0], chosen, *address[2:])))
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise
+                problem = error
+        if not sockets:
+            raise problem or OSError("the name has no address")
     except OSError as error:
         for one in sockets:
             one.close()
         reason = (error.strerror or str(error)).lower()
         raise ConfigurationError(f"HOST, PORT: {host}:{port} cannot be listened on: {reason}") from error
     return sockets
+
+
+def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address)
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 class GracefulServer(uvicorn.Server):

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
@@ -56,11 +57,12 @@ class Crew:
         self._stop.set()
 
     def stop(self) -> None:
-        """Finish what is about to be done, give back the rest, and wait for all to leave, as long as a lease lasts."""
+        """Finish what is about to be done, give back the rest, and wait for all to leave, a lease long."""
         self._stop.set()
         self._queue.close()  # whoever waits need not wait any longer
-        for thread in self._threads:
-            thread.join(self._policy.lease_s)  # a frame that takes longer is left behind: its lease ends by itself
+        until_s = time.monotonic() + self._policy.stop_grace_s + self._policy.lease_s
+        for thread in self._threads:  # a frame that takes longer is left behind: its lease ends by itself
+            thread.join(max(0.0, until_s - time.monotonic()))
         self._threads = []
         self._queue.close()  # what they have opened until they left
 

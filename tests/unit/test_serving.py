@@ -1,0 +1,55 @@
+"""Listening: which sockets are had, and what is said where they are not."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dfd.cli.serving import bound, inherited
+from dfd.errors import ConfigurationError
+
+
+def test_a_name_with_several_addresses_is_listened_on_at_each_with_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", _addresses("127.0.0.1", "127.0.0.2"))
+    sockets = bound("several.example", 0)
+    assert [one.getsockname()[0] for one in sockets] == ["127.0.0.1", "127.0.0.2"]
+    assert len({one.getsockname()[1] for one in sockets}) == 1
+    for one in sockets:
+        one.close()
+
+
+def test_an_address_that_is_not_of_this_machine_is_left_out_where_there_is_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", _addresses("192.0.2.1", "127.0.0.1"))
+    [one] = bound("several.example", 0)
+    assert one.getsockname()[0] == "127.0.0.1"
+    one.close()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-name.invalid"])
+def test_an_address_that_cannot_be_had_is_named_with_its_settings(host: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"HOST, PORT: {host}:8000 cannot be listened on: \w"):
+        bound(host, 8000)
+
+
+def test_a_port_that_is_taken_is_named_and_what_was_had_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.2", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(socket, "getaddrinfo", _addresses("127.0.0.1", "127.0.0.2"))
+        with pytest.raises(ConfigurationError, match=f"HOST, PORT: x:{port} cannot be listened on: address already"):
+            bound("x", port)
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_a_number_that_is_no_socket_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="--fd"):
+        inherited([2**20])
+
+
+def _addresses(*hosts: str) -> Callable[..., Any]:
+    def found(_host: str, port: int, **_: object) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in hosts]
+
+    return found
