@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from dfd.media import MediaFacts
 from dfd.sandbox.wire import Channel
 from dfd.types import VideoInfo
 from dfd.video.convert import Orientation
@@ -16,7 +17,7 @@ ENTRY = "tests.rogue_decoder:serve"
 
 PICTURE = Description(64, 48, "yuv420p", 1, 1, 1, 0, False, Orientation())
 INFO = VideoInfo(64, 48, 0, Fraction(30), 60, 2.0, "h264", "mov")
-OPENED = Opened(INFO, Fraction(1)).packed()
+OPENED = Opened(INFO, Fraction(1), MediaFacts(1000, "QuickTime / MOV")).packed()
 
 
 def deliver(channel: Channel, pts_s: float, *pictures: Description, slot: int = 0) -> None:

@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dfd.media import MediaFacts, kept_tags
 from dfd.sandbox.layers import Layer, Limits, in_words
 from dfd.sandbox.wire import Channel, Gone, Nonsense, TooSlow
 from dfd.types import VideoInfo
@@ -155,9 +156,12 @@ def test_a_frame_is_described_as_it_is(described: Description) -> None:
         container=st.sampled_from(["mov,mp4,m4a,3gp,3g2,mj2", "gif"]),
     ),
     st.none() | st.fractions(min_value="1/8", max_value=8, max_denominator=1000),
+    st.integers(0, 1 << 40),
 )
-def test_a_video_is_told_as_it_is(info: VideoInfo, aspect: Fraction | None) -> None:
-    assert Opened.unpacked(Opened(info, aspect).packed()) == Opened(info, aspect)
+def test_a_video_is_told_as_it_is(info: VideoInfo, aspect: Fraction | None, size_bytes: int) -> None:
+    tags, left_out = kept_tags([("container", "title", "häß\u2028lich" * 40)] * 2 + [("exif", "Make", "\0")])
+    facts = MediaFacts(size_bytes, "QuickTime / MOV", profile="High", tags=tags, tags_left_out=left_out)
+    assert Opened.unpacked(Opened(info, aspect, facts).packed()) == Opened(info, aspect, facts)
 
 
 def test_requests_are_told_as_they_are() -> None:

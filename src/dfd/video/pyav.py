@@ -24,14 +24,12 @@ class Decoder(ABC):
     Attributes:
         name: of the file, for messages.
         info: what it holds.
-        facts: what else it says of itself.
         pixel_aspect: width of a stored pixel over its height.
         facts: what else the file says of itself.
     """
 
     name: str
     info: VideoInfo
-    facts: MediaFacts
     pixel_aspect: Fraction | None
     facts: MediaFacts
 
@@ -53,7 +51,6 @@ class LocalDecoder(Decoder):
         self._probe = probe(reader, limits)
         self.name = reader.name
         self.info = self._probe.info
-        self.facts = self._probe.facts
         self.pixel_aspect = self._probe.pixel_aspect
         self.facts = self._probe.facts
 
