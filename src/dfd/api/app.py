@@ -25,6 +25,10 @@ from dfd.api.job_routes import JobFrontDesk, jobs
 from dfd.api.key_routes import keys
 from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErrors
 from dfd.api.model_routes import models
+from dfd.api.page.assets import assets
+from dfd.api.page.media import media
+from dfd.api.page.rendering import Pages
+from dfd.api.page.routes import pages
 from dfd.api.routes import predictions, probes, scrapes
 from dfd.api.schemas import Problem
 from dfd.api.services import Services
@@ -73,16 +77,18 @@ def create_app(services: Services) -> FastAPI:
     app.state.jobs = JobFrontDesk(services)
     app.state.downloads = Downloads(services)
     app.state.explanations = ExplanationDesk(services)
+    app.state.pages = Pages(services)
     problems.install(app)
     _add_middleware(app, services)
     token = services.policy.bearer_token
-    for router in (predictions, jobs, artifacts, deliveries, feedback, explanations, models, drift):
+    for router in (predictions, jobs, artifacts, deliveries, feedback, explanations, models, drift, media, pages):
         if token is None:
             app.include_router(router)
         else:
             guard = [Depends(BearerAuth(token))]
             app.include_router(router, dependencies=guard, responses=problems.documented("unauthorized"))
     app.include_router(probes)
+    app.include_router(assets)
     app.include_router(keys)
     if services.metrics is not None:
         app.include_router(scrapes)
