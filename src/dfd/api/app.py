@@ -20,6 +20,7 @@ from dfd.api.drift_routes import drift
 from dfd.api.explanation_routes import explanations
 from dfd.api.explanations import ExplanationDesk
 from dfd.api.feedback_routes import feedback
+from dfd.api.forgetting_routes import forgetting
 from dfd.api.health import ModelProbe
 from dfd.api.job_routes import JobFrontDesk, jobs
 from dfd.api.key_routes import keys
@@ -81,7 +82,19 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app)
     _add_middleware(app, services)
     token = services.policy.bearer_token
-    for router in (predictions, jobs, artifacts, deliveries, feedback, explanations, models, drift, media, pages):
+    for router in (
+        predictions,
+        jobs,
+        forgetting,
+        artifacts,
+        deliveries,
+        feedback,
+        explanations,
+        models,
+        drift,
+        media,
+        pages,
+    ):
         if token is None:
             app.include_router(router)
         else:

@@ -65,6 +65,7 @@ JOBS = Table(
 
 Index("ix_jobs_turn", JOBS.c.state, JOBS.c.priority.desc(), JOBS.c.sequence)  # whose turn it is
 Index("ix_jobs_state", JOBS.c.state, JOBS.c.sequence)  # lists by state
+Index("ix_jobs_verdict", JOBS.c.verdict, JOBS.c.sequence)  # lists by verdict
 Index("ix_jobs_external_id", JOBS.c.external_id, JOBS.c.sequence)
 Index("ix_jobs_lease", JOBS.c.lease_expires_at_s)
 Index("ix_jobs_expiry", JOBS.c.state, JOBS.c.expires_at_s)

@@ -18,6 +18,7 @@ from dfd.errors import (
     Unavailable,
 )
 from dfd.job import Job, JobState, Submission
+from dfd.jobs.forgetting import forget
 from dfd.jobs.options import fingerprint, options_to_dict, result_key
 from dfd.jobs.policy import JobPolicy
 from dfd.jobs.uploads import KeptUploads
@@ -222,6 +223,16 @@ class JobDesk:
                 self._drop(key)
         self._queue.announce([new.job_id])
         return added[0]
+
+    def forget(self, job_id: str) -> Job:
+        """Delete an ended job, for good; see `dfd.jobs.forgetting.forget`, also for what it raises.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        job = self.get(job_id)
+        forget(job, self._store, self._storage)
+        return job
 
     def _new(
         self, file: ReceivedFile, request: JobRequest, options: Mapping[str, Any], submission: Submission | None

@@ -137,10 +137,20 @@ Transition = Callable[[Job], Job | None]
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs are listed: those of all that is not None."""
+    """Which jobs are listed: those of all that is not None.
+
+    Attributes:
+        states: where they are.
+        external_id: the caller's own name for them.
+        verdicts: of their reports.
+        text: part of the caller's own name for them, whatever its letters' case, or the beginning of their name or of
+            their file's hash.
+    """
 
     states: frozenset[JobState] | None = None
     external_id: str | None = None
+    verdicts: frozenset[str] | None = None
+    text: str | None = None
 
 
 class JobStore(ABC):
@@ -224,6 +234,10 @@ class JobStore(ABC):
     @abstractmethod
     def with_input(self, ended_before_s: float, limit: int) -> list[Job]:
         """Jobs that ended by this time and whose file is still kept, longest ended first."""
+
+    @abstractmethod
+    def remove(self, job_id: str) -> bool:
+        """Forget a job that has ended and has no file, with what is its own (`FeedbackStore`); False for any other."""
 
     @abstractmethod
     def remove_ended(self, ended_before_s: float, limit: int) -> int:
