@@ -26,6 +26,7 @@ _KEEP_TO_ITSELF = frozenset(
         "jwt_secret",
         "model_registry_url",
         "oip_url",
+        "session_secret",
         "storage_endpoint",
         "storage_secret_access_key",
         "storage_url",
@@ -207,6 +208,11 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr | None = Field(
         None, description="The bearer secret, at least 8 characters; sample values are refused while auth is required"
     )
+    session_secret: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="Seals the cookies of who has signed in on the page, the same on all replicas; unset: `JWT_SECRET`",
+    )
     log_level: LogLevel = Field("INFO", description="Least level that is logged")
     debug: LenientBool = Field(False, description="Show stack traces of internal errors on the command line")
 
@@ -253,6 +259,11 @@ class Settings(BaseSettings):
         None when nothing is asked of them.
         """
         return self.jwt_secret.get_secret_value().strip() if self.require_auth and self.jwt_secret else None
+
+    @property
+    def sealing_secret(self) -> str | None:
+        """What sessions of the page are sealed with; None where each process may draw its own."""
+        return self.session_secret.get_secret_value() if self.session_secret else self.bearer_token
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

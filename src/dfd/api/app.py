@@ -26,13 +26,18 @@ from dfd.api.job_routes import JobFrontDesk, jobs
 from dfd.api.key_routes import keys
 from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErrors
 from dfd.api.model_routes import models
+from dfd.api.page.admin import administration
 from dfd.api.page.assets import assets
+from dfd.api.page.comparing import comparisons
+from dfd.api.page.history import past
 from dfd.api.page.media import media
 from dfd.api.page.rendering import Pages
 from dfd.api.page.routes import pages
+from dfd.api.page.sign_in import signed_in, signing_in
 from dfd.api.routes import predictions, probes, scrapes
 from dfd.api.schemas import Problem
 from dfd.api.services import Services
+from dfd.api.sessions import Sessions
 from dfd.api.stopping import told_to_reload, told_to_stop
 from dfd.errors import BackendUnavailable
 
@@ -79,29 +84,21 @@ def create_app(services: Services) -> FastAPI:
     app.state.downloads = Downloads(services)
     app.state.explanations = ExplanationDesk(services)
     app.state.pages = Pages(services)
+    app.state.sessions = sessions = Sessions(services.policy.session_secret)
     problems.install(app)
     _add_middleware(app, services)
     token = services.policy.bearer_token
-    for router in (
-        predictions,
-        jobs,
-        forgetting,
-        artifacts,
-        deliveries,
-        feedback,
-        explanations,
-        models,
-        drift,
-        media,
-        pages,
-    ):
-        if token is None:
+    app.state.guard = guard = None if token is None else BearerAuth(token, sessions)
+    guarded = (predictions, jobs, forgetting, artifacts, deliveries, feedback, explanations, models, drift)
+    for router in (*guarded, media, pages, past, comparisons, administration, signed_in):
+        if guard is None:
             app.include_router(router)
         else:
-            guard = [Depends(BearerAuth(token))]
-            app.include_router(router, dependencies=guard, responses=problems.documented("unauthorized"))
+            asked = [Depends(guard)]
+            app.include_router(router, dependencies=asked, responses=problems.documented("unauthorized"))
     app.include_router(probes)
     app.include_router(assets)
+    app.include_router(signing_in)
     app.include_router(keys)
     if services.metrics is not None:
         app.include_router(scrapes)

@@ -206,7 +206,7 @@ async def list_jobs(
     cursor: Annotated[str | None, Query(max_length=32, description="`next_cursor` of the page before.")] = None,
 ) -> JobPage:
     """List jobs, the newest first."""
-    before = _place(cursor)
+    before = place_of(cursor)
     wanted = JobFilter(
         frozenset(state) if state else None,
         external_id,
@@ -217,7 +217,7 @@ async def list_jobs(
     return JobPage(jobs=[summary_of(job) for job in found], next_cursor=None if following is None else f"{following:x}")
 
 
-def _place(cursor: str | None) -> int | None:
+def place_of(cursor: str | None) -> int | None:
     """The place that a cursor stands for; callers are not to know that it is a number."""
     if cursor is None:
         return None

@@ -63,6 +63,7 @@ class RequestLimits:
 def caller_of(request: Request) -> str:
     """Who asks; a token only as its hash."""
     token = request.headers.get("authorization", "").partition(" ")[2].strip()  # however "Bearer" is spelt
+    token = token or request.app.state.sessions.credential_of(request)
     if token and request.app.state.services.policy.bearer_token is not None:
         return "token-" + hashlib.sha256(token.encode()).hexdigest()
     return "address-" + (request.client.host if request.client else "unknown")[:100]

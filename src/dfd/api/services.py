@@ -34,6 +34,7 @@ class ServicePolicy:
         presigned_expiry_s: who loads an upload is sent to an address in the storage that is valid for so long; None
             sends it from here.
         bearer_token: secret that callers of the protected routes present; None leaves them open. Kept out of ``repr``.
+        session_secret: seals the cookies of who has signed in on the page; None draws one. Kept out of ``repr``.
         cors_origins: origins browsers may call from; ``("*",)`` is any origin, and then without credentials.
         upload_dir: where uploads are kept while they are analysed; None is the system's temporary folder.
     """
@@ -48,6 +49,7 @@ class ServicePolicy:
     max_downloads: int = 32
     presigned_expiry_s: float | None = None
     bearer_token: str | None = field(default=None, repr=False)
+    session_secret: str | None = field(default=None, repr=False)
     cors_origins: tuple[str, ...] = ("*",)
     upload_dir: Path | None = None
 

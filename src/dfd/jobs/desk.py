@@ -24,6 +24,7 @@ from dfd.jobs.policy import JobPolicy
 from dfd.jobs.uploads import KeptUploads
 from dfd.pipeline import AnalysisOptions
 from dfd.ports import JobFilter, JobQueue, JobStore, ObjectStorage
+from dfd.ports.observing import JobCensus
 from dfd.report import ModelIdentity
 
 _LOG = logging.getLogger(__name__)
@@ -168,6 +169,10 @@ class JobDesk:
         """The newest jobs, and where the next page begins; None when there is none."""
         found = self._store.page(wanted, limit + 1, before)
         return found[:limit], found[limit - 1].sequence if len(found) > limit else None
+
+    def census(self) -> JobCensus:
+        """How many jobs have not ended."""
+        return self._store.census()
 
     def report(self, job_id: str) -> str:
         """The report as JSON text.

@@ -9,9 +9,9 @@ from dfd.api.artifacts import UPLOAD, Artifact, Shelf
 from dfd.api.job_routes import JobFrontDesk
 from dfd.api.job_schemas import JobDetail
 from dfd.api.page.verdict import Result, result_of
-from dfd.api.services import Services
 from dfd.errors import ArtifactNotFound, JobNotFound, Unavailable
 from dfd.job import Job, JobState
+from dfd.manifest import ModelManifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,23 @@ def title_of(external_id: str | None, job_id: str) -> str:
     return external_id or f"Analysis {job_id[:8]}"
 
 
-def found_analysis(job_id: str, services: Services, front: JobFrontDesk, shelf: Shelf) -> Analysis:
+def found_analysis(job_id: str, front: JobFrontDesk, shelf: Shelf, manifest: ModelManifest) -> Analysis:
     """One analysis; waits for a database and a storage.
+
+    Args:
+        job_id: its job.
+        front: the desk of jobs.
+        shelf: finds their files.
+        manifest: of the model at hand.
 
     Raises:
         JobNotFound: there is none.
         JobStoreUnavailable: the table does not answer.
     """
-    job = services.jobs.get(job_id)
+    job = front.desk.get(job_id)
     result = None
     if job.state is JobState.SUCCEEDED:
-        result = result_of(json.loads(services.jobs.report(job_id)), services.model.current.manifest)
+        result = result_of(json.loads(front.desk.report(job_id)), manifest)
     source_id = job.answered_from or job.job_id
     return Analysis(front.detail(job), result, source_id, _upload(job, source_id, shelf))
 

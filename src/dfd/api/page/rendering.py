@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import dfd
 from dfd.api.page import words
+from dfd.api.page.analyses import title_of
 from dfd.api.page.assets import Assets
 from dfd.api.services import Services
 
@@ -57,6 +58,8 @@ class Pages:
             software=dfd.__version__,
             guarded=policy.bearer_token is not None,
             states=words.STATES,
+            verdict_words=words.VERDICTS,
+            title_of=title_of,
             problem_words=words.of_problem,
         )
 

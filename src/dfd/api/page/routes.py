@@ -31,7 +31,8 @@ async def one_analysis(
     request: Request, services: ServicesOf, front: FrontDesk, downloads: DownloadsOf, job_id: AnalysisId
 ) -> Response:
     """Where one analysis is, and its result."""
-    found = await front.ask(lambda: found_analysis(job_id, services, front, downloads.shelf))
+    manifest = services.model.current.manifest
+    found = await front.ask(lambda: found_analysis(job_id, front, downloads.shelf, manifest))
     return pages_of(request).answer(
         "analysis.html",
         analysis=found,

@@ -46,7 +46,9 @@ PROBLEMS: Final[Mapping[str, Words]] = {
     "malformed_upload": Words("The upload broke off before its end.", "Check your connection and try again."),
     "unsupported_content_type": Words("The upload did not come as a file.", "Choose the file again."),
     "unauthorized": Words("You are not signed in, or no longer.", "Sign in with your API key."),
-    "cross_site": Words("The request came from another site and was refused.", "Open this service itself and retry."),
+    "cross_site": Words(
+        "The request came from another site, and was refused.", "Open this service itself and try again."
+    ),
     "callback_refused": Words("The callback address is refused.", "Leave it out or choose another one."),
     "job_not_found": Words(
         "There is no such analysis. It may have been deleted, or its time of retention is over.", _BACK
@@ -145,6 +147,22 @@ VERDICTS: Final[Mapping[str, Words]] = {
     "fake": Words("Fake", "At least one face scores clearly above the threshold."),
     "real": Words("Real", "Every face scores clearly below the threshold."),
     "inconclusive": Words("Inconclusive", "There is not enough evidence to call this video fake or real."),
+}
+
+DRIFT_LEVELS: Final[Mapping[str, str]] = {
+    "no_reference": "The model has nothing to compare with.",
+    "too_few": "Too few videos to tell whether they differ from those of training.",
+    "stable": "Like those of training.",
+    "moderate": "Somewhat unlike those of training.",
+    "large": "Unlike those of training: its figures may not hold.",
+}
+
+MEASURES: Final[Mapping[str, str]] = {
+    "score": "Score of the leading face (logit)",
+    "log2_face_side_px": "Size of faces (log2 of pixels)",
+    "brightness": "Brightness of faces",
+    "log2_sharpness": "Sharpness of faces (log2)",
+    "flatness": "Flatness of faces",
 }
 
 REGIONS: Final[Mapping[str, str]] = {

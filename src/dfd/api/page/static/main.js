@@ -3,9 +3,10 @@
 import { analysis } from "./analysis.js";
 import { ask, complain } from "./calls.js";
 import { history as historyPage } from "./history.js";
+import { signIn } from "./signin.js";
 import { newAnalysis } from "./uploads.js";
 
-const KINDS = { new: newAnalysis, analysis, history: historyPage };
+const KINDS = { new: newAnalysis, analysis, history: historyPage, signIn };
 
 let leave = new AbortController();
 
@@ -49,6 +50,13 @@ document.addEventListener("click", (event) => {
   if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
   go(link.href);
+});
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-page]");
+  if (!form || event.defaultPrevented) return;
+  event.preventDefault();
+  const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value)).toString();
+  go(query ? `${form.action}?${query}` : form.action);
 });
 addEventListener("popstate", () => go(location.href, { push: false }));
 
