@@ -29,7 +29,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def thorough_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A service that looks at every frame, and so takes its time."""
-    with served(tmp_path_factory.mktemp("thorough"), DEFAULT_FPS="60", JOB_LEASE_S="3") as running:
+    with served(tmp_path_factory.mktemp("thorough"), DEFAULT_FPS="60", JOB_LEASE_S="3", MAX_UPLOAD_MB="1") as running:
         yield running
 
 

@@ -27,9 +27,11 @@ window.violations = [];
 addEventListener("securitypolicyviolation", (event) => {
   violations.push(`${event.violatedDirective} ${event.blockedURI}`);
 });
-window.shifts = 0;
+window.shifts = [];
 new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) shifts += entry.value;
+  for (const entry of list.getEntries()) {
+    if (!entry.hadRecentInput) shifts.push(...entry.sources.map(({ node }) => node?.outerHTML?.slice(0, 90) ?? "?"));
+  }
 }).observe({ type: "layout-shift", buffered: true });
 """
 

@@ -4,7 +4,8 @@
 import { lastBefore, tracksOf } from "./player.js";
 import { clock, percent } from "./words.js";
 
-const ROW_PX = 64; // as in the style sheet
+const ROW_PX = 64;
+const LONE_ROW_PX = 112;
 const AXIS_PX = 22;
 const MOST_ROWS = 12;
 const LONGEST_ZOOM_S = 4; // of the video across the whole width, at the closest
@@ -23,6 +24,8 @@ export class Timeline {
     this.threshold = report.threshold;
     const last = report.face_scores.at(-1)?.pts_s ?? 0;
     this.duration = Math.max(report.video.duration_s || 0, last, 0.1);
+    this.row = this.tracks.length === 1 ? LONE_ROW_PX : ROW_PX;
+    for (const name of place.querySelectorAll("#tl-names li")) name.style.height = `${this.row}px`;
     this.gap = 2.5 * report.coverage.sampling_step_s || Infinity;
     this.times = [...new Set(this.tracks.flatMap((track) => track.samples.map((one) => one.pts_s)))].sort((a, b) => a - b);
     this.seek = seek;
@@ -113,7 +116,7 @@ export class Timeline {
 
   #resize() {
     this.width = this.scroll.clientWidth;
-    this.height = this.tracks.length * ROW_PX + AXIS_PX;
+    this.height = this.tracks.length * this.row + AXIS_PX;
     this.canvas.style.width = `${this.width}px`;
     this.canvas.style.height = `${this.height}px`;
     this.canvas.width = Math.round(this.width * devicePixelRatio);
@@ -145,7 +148,7 @@ export class Timeline {
     const view = { from: left * perPx, to: (left + this.width) * perPx, perPx };
     this.#axis(pen, view);
     let points = 0;
-    this.tracks.forEach((track, row) => (points += this.#row(pen, track.samples, row * ROW_PX, view)));
+    this.tracks.forEach((track, row) => (points += this.#row(pen, track.samples, row * this.row, view)));
     this.canvas.dataset.points = String(points);
     this.canvas.dataset.draws = String(Number(this.canvas.dataset.draws ?? 0) + 1);
   }
@@ -163,10 +166,10 @@ export class Timeline {
   }
 
   #row(pen, samples, top, view) {
-    const y = (probability) => top + 6 + (1 - probability) * (ROW_PX - 12);
+    const y = (probability) => top + 6 + (1 - probability) * (this.row - 12);
     const x = (time) => (time - view.from) / view.perPx;
     pen.fillStyle = this.colour.rule;
-    pen.fillRect(0, top + ROW_PX - 1, this.width, 1);
+    pen.fillRect(0, top + this.row - 1, this.width, 1);
     const first = Math.max(0, lastBefore(samples, view.from) - 1);
     const last = Math.min(samples.length - 1, lastBefore(samples, view.to) + 1);
     const points = thinned(samples, first, last, view.perPx);
@@ -178,6 +181,7 @@ export class Timeline {
     pen.lineTo(this.width, y(this.threshold));
     pen.stroke();
     pen.setLineDash([]);
+    if (this.row === LONE_ROW_PX) this.#levels(pen, top);
     pen.beginPath();
     points.forEach((point, index) => {
       const joined = index && point.pts_s - points[index - 1].pts_s <= this.gap + 2 * view.perPx;
@@ -191,6 +195,16 @@ export class Timeline {
       for (const point of points) this.#dot(pen, x(point.pts_s), y(point.fake_probability), point.fake_probability);
     }
     return points.length;
+  }
+
+  /** What the edges of a row stand for, where there is room to say so. */
+  #levels(pen, top) {
+    pen.fillStyle = this.colour.soft;
+    pen.font = "11px Inter, system-ui, sans-serif";
+    pen.textAlign = "right";
+    pen.fillText("100 %", this.width - 2, top + 12);
+    pen.fillText("0 %", this.width - 2, top + this.row - 7);
+    pen.textAlign = "left";
   }
 
   #dot(pen, x, y, probability) {
@@ -210,7 +224,7 @@ export class Timeline {
       const next = points[index + 1];
       const ends = !next || next.fake_probability < this.threshold;
       if (over && ends) {
-        pen.fillRect(x(from) - 4, top + 2, x(point.pts_s) - x(from) + 8, ROW_PX - 5);
+        pen.fillRect(x(from) - 4, top + 2, x(point.pts_s) - x(from) + 8, this.row - 5);
         from = undefined;
       }
     });
