@@ -101,8 +101,11 @@ export class Player {
     canvas.width = Math.round(shown.width * ratio);
     canvas.height = Math.round(shown.height * ratio);
     const pen = canvas.getContext("2d");
-    pen.scale((shown.width / width) * ratio, (shown.height / height) * ratio);
-    const unit = width / shown.width; // a pixel of the screen in pixels of the video
+    const scale = Math.min(shown.width / width, shown.height / height); // as `object-fit: contain` has it
+    pen.scale(ratio, ratio);
+    pen.translate((shown.width - width * scale) / 2, (shown.height - height * scale) / 2);
+    pen.scale(scale, scale);
+    const unit = 1 / scale; // a pixel of the screen in pixels of the video
     for (const { track, face } of faces) drawFace(pen, track, face, unit, this.report.threshold);
     canvas.dataset.faces = String(faces.length);
   }
