@@ -28,21 +28,11 @@ from dfd.jobs.options import options_to_dict
 from dfd.manifest import Alignment, Calibration, Decision, InputContract, Layout, ModelManifest, Output
 from dfd.media import AudioTrack, MediaFacts, Tag
 from dfd.pipeline import AnalysisOptions
-from dfd.ports import (
-    FaceDetector,
-    JobFilter,
-    JobQueue,
-    JobStore,
-    ModelBackend,
-    ObjectStorage,
-    StoredObject,
-    Transition,
-    VideoOpener,
-    VideoSource,
-)
+from dfd.ports import FaceDetector, JobFilter, JobQueue, JobStore, ModelBackend, Transition, VideoOpener, VideoSource
 from dfd.ports.deliveries import DeliveryStore, DeliveryTransition, Errand, Notifier
 from dfd.ports.observing import JobCensus
 from dfd.ports.rollouts import RolloutStore, RolloutTransition
+from dfd.ports.storage import ObjectStorage, StoredObject
 from dfd.ports.usage import UsageMeter
 from dfd.report import Coverage, Method, ModelIdentity, Provenance, Report
 from dfd.types import (
@@ -357,6 +347,11 @@ def make_job(job_id: str = "job-1", **changes: Any) -> Job:
     return replace(job, **changes)
 
 
+def _mentions(job: Job, text: str) -> bool:
+    own = (job.external_id or "").lower()
+    return text in own or job.job_id.startswith(text) or job.input_sha256.startswith(text)
+
+
 @dataclass
 class FakeJobStore(JobStore):
     """A table in memory.
@@ -428,6 +423,8 @@ class FakeJobStore(JobStore):
                 if (wanted.states is None or job.state in wanted.states)
                 and (wanted.external_id is None or job.external_id == wanted.external_id)
                 and wanted.tenant in (None, job.tenant)
+                and (wanted.verdicts is None or job.verdict in wanted.verdicts)
+                and (wanted.text is None or _mentions(job, wanted.text.lower()))
                 and (before is None or job.sequence < before)
             ]
             return sorted(found, key=lambda job: -job.sequence)[:limit]
@@ -496,11 +493,22 @@ class FakeJobStore(JobStore):
         with self._table() as table:
             gone = [job.job_id for job in self._ended(ended_before_s) if job.input_key is None][:limit]
             for job_id in gone:
-                del table[job_id]
-                self._reports.pop(job_id, None)
-                self._deliveries.pop(job_id, None)
-                self._left += [given.without_words() for given in self._feedback.pop(job_id, [])[-1:]]
+                self._remove(table, job_id)
             return len(gone)
+
+    def remove(self, job_id: str) -> bool:
+        with self._table() as table:
+            job = table.get(job_id)
+            if job is None or not job.ended or job.input_key is not None:
+                return False
+            self._remove(table, job_id)
+            return True
+
+    def _remove(self, table: dict[str, Job], job_id: str) -> None:
+        del table[job_id]
+        self._reports.pop(job_id, None)
+        self._deliveries.pop(job_id, None)
+        self._left += [given.without_words() for given in self._feedback.pop(job_id, [])[-1:]]
 
     def _ended(self, before_s: float) -> list[Job]:
         ended = [(job.finished_at_s, job) for job in self._jobs.values() if job.finished_at_s is not None]

@@ -16,6 +16,7 @@ class Action(StrEnum):
     KEY_REVOKED = "key.revoked"
     JOB_CANCELLED = "job.cancelled"
     JOB_RETRIED = "job.retried"
+    JOB_FORGOTTEN = "job.forgotten"
     FEEDBACK_GIVEN = "feedback.given"
     DELIVERY_REPLAYED = "delivery.replayed"
     SIGN_IN_FAILED = "sign_in.failed"

@@ -33,6 +33,7 @@ _KEEP_TO_ITSELF = frozenset(
         "oip_url",
         "otel_exporter_otlp_endpoint",
         "otel_exporter_otlp_headers",
+        "session_secret",
         "storage_endpoint",
         "storage_secret_access_key",
         "storage_url",
@@ -219,6 +220,11 @@ class _Settings(AccessSettings, BaseWithSecretFiles):
     secrets_dir: Path | None = Field(
         None, description="Folder of files, each named as a setting in small letters and holding its value; unset: none"
     )
+    session_secret: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="Seals the cookies of who has signed in on the page, the same on all replicas; unset: `JWT_SECRET`",
+    )
     log_level: LogLevel = Field("INFO", description="Least level that is logged")
     debug: LenientBool = Field(False, description="Show stack traces of internal errors on the command line")
 
@@ -240,6 +246,11 @@ class _Settings(AccessSettings, BaseWithSecretFiles):
             if getattr(self, name) == value and getattr(self, needed) is None:
                 raise ValueError(f"{name.upper()} is {value}, but {needed.upper()} is not set")
         return self
+
+    @property
+    def sealing_secret(self) -> str | None:
+        """What sessions of the page are sealed with; None where each process may draw its own."""
+        return self.session_secret.get_secret_value() if self.session_secret else self.bearer_token
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

@@ -256,6 +256,30 @@ def test_tenants_are_kept_apart(store: JobStore) -> None:
     assert len(store.page(EVERYTHING, 9)) == 5
 
 
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (JobFilter(verdicts=frozenset({"fake"})), ["a"]),
+        (JobFilter(verdicts=frozenset({"real", "inconclusive"})), []),
+        (JobFilter(verdicts=frozenset()), []),
+        (JobFilter(text="CLIP_1%"), ["b"]),
+        (JobFilter(text="clip"), ["c", "b", "a"]),
+        (JobFilter(text="f00d"), ["b"]),
+        (JobFilter(text="F00D"), ["b"]),
+        (JobFilter(text="c0"), ["c", "a"]),
+        (JobFilter(text="_"), ["b"]),
+        (JobFilter(text="c", states=frozenset({JobState.SUCCEEDED})), ["a"]),
+        (JobFilter(text="0c0"), []),
+    ],
+)
+def test_lists_can_be_searched(store: JobStore, wanted: JobFilter, expected: list[str]) -> None:
+    store.add([make_job("a", external_id="my clip.mp4")])
+    finish(store, "a")
+    store.add([make_job("b", external_id="Clip_1%.mp4", input_sha256="f00d" * 16)])
+    store.add([make_job("c", external_id="clip 10.mp4")])
+    assert [job.job_id for job in store.page(wanted, 10)] == expected
+
+
 def test_counts_who_waits_and_who_is_ahead(store: JobStore) -> None:
     jobs = store.add([make_job("a"), make_job("b"), make_job("c", priority=1)])
     assert [store.ahead_of(job) for job in jobs] == [1, 2, 0]
@@ -311,3 +335,16 @@ def test_forgets_ended_jobs_once_their_files_are_gone(store: JobStore) -> None:
     assert (store.get("old"), store.report("old")) == (None, None)
     assert store.report("new") is not None
     assert store.get("waiting") is not None
+
+
+def test_one_ended_job_is_forgotten_once_its_file_is_gone(store: JobStore) -> None:
+    store.add([make_job("old", input_key="uploads/old", callback_url="https://example.org/hook")])
+    assert not store.remove("old")  # it has not ended
+    finish(store, "old")
+    assert not store.remove("old")  # its file is still there
+    assert store.change("old", Job.without_input) is not None
+    store.add([make_job("other", input_key=None)])
+    assert store.remove("old")
+    assert (store.get("old"), store.report("old")) == (None, None)
+    assert not store.remove("old")
+    assert store.get("other") is not None

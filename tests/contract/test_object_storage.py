@@ -20,7 +20,7 @@ from tests.s3_faults import faulty
 from tests.s3_server import S3Server, s3_server
 
 from dfd.errors import ConfigurationError, StorageFull, StorageUnavailable
-from dfd.ports import ObjectStorage
+from dfd.ports.storage import ObjectStorage
 from dfd.storage.objects import Patience, S3Access, folder_storage, s3_storage
 
 MIB = 1024 * 1024

@@ -221,6 +221,52 @@ async def test_an_ended_job_is_not_cancelled(api: Api) -> None:
     assert_problem(await api.call("DELETE", f"/v1/jobs/{job_id}"), 409, "job_ended")
 
 
+async def test_an_ended_job_is_forgotten_with_everything_that_is_its_own(api: Api) -> None:
+    job_id = await api.one(external_id="clip.mp4")
+    path = f"/v1/jobs/{job_id}/forget"
+    assert_problem(await api.call("POST", path), 409, "job_conflict")
+    api.work()
+    assert api.house.storage.objects
+    receipt = await api.call("POST", path)
+    assert receipt.status_code == 200
+    assert receipt.headers["cache-control"] == "no-store"
+    told = receipt.json()
+    assert (told["id"], told["state"], told["upload_deleted"]) == (job_id, "succeeded", True)
+    assert len(told["input_sha256"]) == 64
+    assert not api.house.storage.objects
+    for gone in ("", "/report.json", "/artifacts", "/deliveries"):
+        assert_problem(await api.call("GET", f"/v1/jobs/{job_id}{gone}"), 404, "job_not_found")
+    assert_problem(await api.call("POST", path), 404, "job_not_found")
+
+
+@pytest.mark.logs_errors
+async def test_a_job_whose_file_cannot_be_deleted_is_kept_until_it_can(api: Api) -> None:
+    job_id = await api.one()
+    api.work()
+    api.house.storage.error = StorageUnavailable("away")
+    assert_problem(await api.call("POST", f"/v1/jobs/{job_id}/forget"), 503, "storage_unavailable")
+    assert (await api.call("GET", f"/v1/jobs/{job_id}/report.json")).status_code == 200
+    api.house.storage.error = None
+    assert (await api.call("POST", f"/v1/jobs/{job_id}/forget")).status_code == 200
+
+
+async def test_lists_are_narrowed_by_verdict_and_text(api: Api) -> None:
+    fake = await api.one(b"one", external_id="Holiday.mp4")
+    api.work()
+    other = await api.one(b"two", external_id="work.mp4")
+    for query, expected in (
+        ({"verdict": "fake"}, [fake]),
+        ({"verdict": ["real", "inconclusive"]}, []),
+        ({"text": "holi"}, [fake]),
+        ({"text": ".MP4"}, [other, fake]),
+        ({"text": other[:8]}, [other]),
+    ):
+        page = (await api.call("GET", "/v1/jobs", params=query)).json()
+        assert [job["id"] for job in page["jobs"]] == expected, query
+    for query in ({"verdict": "maybe"}, {"text": ""}, {"text": "a" * 257}, {"text": "a\x00b"}):
+        assert_problem(await api.call("GET", "/v1/jobs", params=query), 422, "invalid_parameter")
+
+
 async def test_a_failed_job_says_why(api: Api) -> None:
     api.house.analyzer.error = UnreadableVideo("no video")
     job_id = await api.one()

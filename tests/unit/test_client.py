@@ -158,6 +158,10 @@ async def test_the_real_application_is_understood(tmp_path: Path) -> None:
         assert [event.kind async for event in client.events(one.id)] == ["result"]
         assert [job.id async for job in client.jobs(page_size=1)] == [two.id, one.id]
         assert [job.id async for job in client.jobs("succeeded", external_id="7")] == [one.id]
+        assert [job.id async for job in client.jobs(verdict="fake", text="7")] == [one.id]
+        receipt = await client.forget(one.id)
+        assert (receipt.id, receipt.input_sha256, receipt.upload_deleted) == (one.id, ended.input_sha256, True)
+        assert [job.id async for job in client.jobs()] == [two.id]
         with pytest.raises(NotFound) as refused:
             await client.job("nobody")
         assert (refused.value.status, refused.value.code) == (404, "job_not_found")

@@ -17,20 +17,30 @@ from dfd.api.artifact_routes import Downloads, artifacts
 from dfd.api.auth import FrontDoor, Guard, everyone, from_header
 from dfd.api.case_routes import case_files
 from dfd.api.delivery_routes import deliveries, events
-from dfd.api.docs_pages import pages
+from dfd.api.docs_pages import documentation
 from dfd.api.drift_routes import drift
 from dfd.api.explanation_routes import explanations
 from dfd.api.explanations import ExplanationDesk
 from dfd.api.feedback_routes import feedback
+from dfd.api.forgetting_routes import forgetting
 from dfd.api.front import FrontHouse
 from dfd.api.health import ModelProbe
 from dfd.api.job_routes import jobs
 from dfd.api.key_routes import keys
 from dfd.api.middleware import REQUEST_ID_HEADER, RequestContext, UnexpectedErrors
 from dfd.api.model_routes import models
+from dfd.api.page.admin import administration
+from dfd.api.page.assets import assets
+from dfd.api.page.comparing import comparisons
+from dfd.api.page.history import past
+from dfd.api.page.media import media
+from dfd.api.page.rendering import Pages
+from dfd.api.page.routes import pages
+from dfd.api.page.sign_in import signed_in, signing_in
 from dfd.api.routes import predictions, probes, scrapes
 from dfd.api.schemas import Problem
 from dfd.api.services import Services
+from dfd.api.sessions import Sessions
 from dfd.api.stopping import Stopping, told_to_reload, told_to_stop
 from dfd.errors import BackendUnavailable
 
@@ -78,14 +88,19 @@ def create_app(services: Services) -> FastAPI:
     app.state.jobs = FrontHouse(services)
     app.state.downloads = Downloads(services)
     app.state.explanations = ExplanationDesk(services)
+    app.state.pages = Pages(services)
+    app.state.sessions = Sessions(services.policy.session_secret)
     app.state.stopping = Stopping()
     problems.install(app)
     _add_middleware(app, services)
-    of_jobs = (jobs, artifacts, deliveries, feedback, explanations, case_files)
-    _include_guarded(app, services, (predictions, *of_jobs, models, drift))
+    of_jobs = (jobs, forgetting, artifacts, deliveries, feedback, explanations, case_files)
+    of_page = (pages, past, comparisons, administration, media, signed_in)
+    _include_guarded(app, services, (predictions, *of_jobs, models, drift, *of_page))
     app.include_router(probes)
+    app.include_router(assets)
+    app.include_router(signing_in)
     app.include_router(keys)
-    app.include_router(pages)
+    app.include_router(documentation)
     if services.metrics is not None:
         app.include_router(scrapes)
     app.webhooks.include_router(events)
@@ -94,7 +109,8 @@ def create_app(services: Services) -> FastAPI:
 
 def _include_guarded(app: FastAPI, services: Services, routers: Sequence[APIRouter]) -> None:
     """Add routes that find out who asks; what each needs is in `dfd.api.scopes`."""
-    app.state.credential_sources = [from_header]
+    app.state.credential_sources = [from_header, app.state.sessions.credential_of]
+    app.state.door = None
     if services.authenticator is None:
         for router in routers:
             app.include_router(router, dependencies=[Depends(everyone)])

@@ -14,7 +14,7 @@ _ICON: Final = "https://fastapi.tiangolo.com/img/favicon.png"
 _REDIRECT: Final = "/docs/oauth2-redirect"
 _INLINE: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
-pages = APIRouter(include_in_schema=False)
+documentation = APIRouter(include_in_schema=False)
 
 
 def _shown(page: HTMLResponse) -> HTMLResponse:
@@ -29,7 +29,7 @@ def _shown(page: HTMLResponse) -> HTMLResponse:
     return page
 
 
-@pages.get("/docs", response_class=HTMLResponse)
+@documentation.get("/docs", response_class=HTMLResponse)
 async def swagger_ui_html(request: Request) -> HTMLResponse:
     """The interface, to be tried out."""
     app: FastAPI = request.app
@@ -44,7 +44,7 @@ async def swagger_ui_html(request: Request) -> HTMLResponse:
     )
 
 
-@pages.get(_REDIRECT, response_class=HTMLResponse)
+@documentation.get(_REDIRECT, response_class=HTMLResponse)
 async def swagger_ui_redirect() -> HTMLResponse:
     """Part of it."""
     return _shown(get_swagger_ui_oauth2_redirect_html())

@@ -64,6 +64,12 @@ class KeptPictures:
                 _, forgotten = self._pictures.popitem(last=False)
                 self._bytes -= len(forgotten)
 
+    def forget(self, job_id: str) -> None:
+        """Forget the pictures of a job, whose keys begin with its name."""
+        with self._lock:
+            for key in [key for key in self._pictures if isinstance(key, tuple) and key[0] == job_id]:
+                self._bytes -= len(self._pictures.pop(key))
+
 
 class ExplanationDesk:
     """Explains the answers for jobs, for as long as their uploads are kept.
@@ -114,6 +120,10 @@ class ExplanationDesk:
     async def regions(self, jobs: JobDesk, job_id: str, track_id: int) -> list[dict[str, Any]]:
         """Evidence by region of one track, from the report where it has it; raises as `heat_map`."""
         return await self._run(lambda: self._regions(jobs, job_id, track_id))
+
+    def forget(self, job_id: str) -> None:
+        """Forget what was drawn of a job."""
+        self._kept.forget(job_id)
 
     async def case_file(self, jobs: JobDesk, job_id: str, form: CaseForm, paper: Paper) -> bytes:
         """The report of a case, with pictures while the upload is kept.

@@ -22,6 +22,7 @@ from dfd.job import ENDED, JobState
 from dfd.jobs.desk import MOST_LISTED
 from dfd.jobs.request import HIGHEST_PRIORITY, LOWEST_PRIORITY, JobRequest, ReceivedFile
 from dfd.ports import JobFilter
+from dfd.types import Verdict
 
 _FORM: Final = described(
     {
@@ -136,17 +137,32 @@ async def list_jobs(
     front: FrontDesk,
     state: Annotated[list[JobState] | None, Query(description="Only jobs in one of these states.")] = None,
     external_id: Annotated[str | None, Query(max_length=256, description="Only jobs of this name.")] = None,
+    verdict: Annotated[list[Verdict] | None, Query(description="Only jobs with one of these verdicts.")] = None,
+    text: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=256,
+            pattern=r"^[^\x00]+$",
+            description="Only jobs whose `external_id` contains this, or whose id or `input_sha256` begins with it.",
+        ),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Jobs of one page.")] = 50,
     cursor: Annotated[str | None, Query(max_length=32, description="`next_cursor` of the page before.")] = None,
 ) -> JobPage:
     """List jobs, the newest first."""
-    before = _place(cursor)
-    wanted = JobFilter(frozenset(state) if state else None, external_id)
+    before = place_of(cursor)
+    wanted = JobFilter(
+        frozenset(state) if state else None,
+        external_id,
+        verdicts=frozenset(one.value for one in verdict) if verdict else None,
+        text=text,
+    )
     found, following = await front.ask(lambda: front.desk.page(wanted, limit, before))
     return JobPage(jobs=[summary_of(job) for job in found], next_cursor=None if following is None else f"{following:x}")
 
 
-def _place(cursor: str | None) -> int | None:
+def place_of(cursor: str | None) -> int | None:
     """The place that a cursor stands for; callers are not to know that it is a number."""
     if cursor is None:
         return None

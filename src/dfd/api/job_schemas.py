@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dfd.api.schemas import Answer
 from dfd.job import Job, JobState
-from dfd.jobs.telling import job_to_dict
+from dfd.jobs.telling import job_to_dict, moment
 from dfd.types import Verdict
 
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-31T12:00:00.000Z"])]
@@ -89,6 +89,16 @@ class ArtifactList(Answer):
     artifacts: Sequence[ArtifactEntry]
 
 
+class ForgottenJob(Answer):
+    """What was deleted: all that is left to show for a job."""
+
+    id: Annotated[str, Field(examples=["5f3c9a1e0b7d4c2f8a6e1d0c9b8a7f6e"])]
+    state: Annotated[JobState, Field(description="In which it had ended.")]
+    input_sha256: Annotated[str, Field(description="Hash of its file, hexadecimal.", examples=["c0" * 32])]
+    upload_deleted: Annotated[bool, Field(description="Whether its file was still kept, and is no longer.")]
+    forgotten_at: Annotated[Moment, Field(description="When.")]
+
+
 class AcceptedJobs(Answer):
     """The jobs of one request, in the order of its files."""
 
@@ -117,3 +127,16 @@ def detail_of(job: Job, queue_position: int | None, report: str | None) -> JobDe
     """
     result = None if report is None else json.loads(report)
     return JobDetail.model_validate({**job_to_dict(job), "queue_position": queue_position, "result": result})
+
+
+def forgotten(job: Job, at_s: float) -> ForgottenJob:
+    """The receipt for a job that was deleted, as it was before, at this time."""
+    return ForgottenJob.model_validate(
+        {
+            "id": job.job_id,
+            "state": job.state,
+            "input_sha256": job.input_sha256,
+            "upload_deleted": job.input_key is not None,
+            "forgotten_at": moment(at_s),
+        }
+    )

@@ -35,6 +35,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "list_jobs": Rule(Scope.JOBS_READ),
     "get_job": Rule(Scope.JOBS_READ),
     "cancel_job": Rule(Scope.JOBS_WRITE),
+    "forget_job": Rule(Scope.JOBS_WRITE),
     "get_report": Rule(Scope.JOBS_READ),
     "get_report_page": Rule(Scope.JOBS_READ),
     "get_report_pdf": Rule(Scope.JOBS_READ),
@@ -52,11 +53,31 @@ RULES: Final[Mapping[str, Rule]] = {
     "list_models": Rule(Scope.MODELS_READ, Reach.SERVICE),
     "get_drift": Rule(Scope.MODELS_READ, Reach.SERVICE),
     "get_calibration": Rule(Scope.MODELS_READ, Reach.SERVICE),
+    "new_analysis": Rule(Scope.JOBS_WRITE, Reach.SERVICE),
+    "one_analysis": Rule(Scope.JOBS_READ),
+    "all_analyses": Rule(Scope.JOBS_READ),
+    "compare": Rule(Scope.JOBS_READ),
+    "get_media": Rule(Scope.JOBS_READ),
+    "overview": Rule(Scope.MODELS_READ),
+    "session": Rule(Scope.JOBS_READ, Reach.SERVICE),
 }
 """By the name of the route, which is that of its function."""
 
 OPEN: Final = frozenset(
-    {"health", "livez", "readyz", "metrics", "signing_keys", "openapi", "swagger_ui_html", "swagger_ui_redirect"}
+    {
+        "health",
+        "livez",
+        "readyz",
+        "metrics",
+        "signing_keys",
+        "openapi",
+        "swagger_ui_html",
+        "swagger_ui_redirect",
+        "get_asset",
+        "ask_to_sign_in",
+        "sign_in",
+        "sign_out",
+    }
 )
 """Routes that ask for no credential: they show nothing of any tenant."""
 

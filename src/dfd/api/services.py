@@ -36,6 +36,7 @@ class ServicePolicy:
         max_downloads: callers who may load files of jobs at the same time.
         presigned_expiry_s: who loads an upload is sent to an address in the storage that is valid for so long; None
             sends it from here.
+        session_secret: seals the cookies of who has signed in on the page; None draws one. Kept out of ``repr``.
         cors_origins: origins browsers may call from; ``("*",)`` is any origin, and then without credentials.
         upload_dir: where uploads are kept while they are analysed; None is the system's temporary folder.
     """
@@ -49,6 +50,7 @@ class ServicePolicy:
     max_streams: int = 200
     max_downloads: int = 32
     presigned_expiry_s: float | None = None
+    session_secret: str | None = field(default=None, repr=False)
     cors_origins: tuple[str, ...] = ("*",)
     upload_dir: Path | None = None
 

@@ -13,8 +13,8 @@ from typing import Final
 
 from dfd.backup.archive import Archive, Contents, KeptObject, sha256_of
 from dfd.errors import ConfigurationError, RestoreRefused, StorageUnavailable
-from dfd.ports import ObjectStorage
 from dfd.ports.backup import Row, Snapshot, TableCopier
+from dfd.ports.storage import ObjectStorage
 
 PREFIXES: Final = ("uploads/",)
 """Where objects of the service lie; a bucket may hold those of others too."""

@@ -25,13 +25,14 @@ from dfd.jobs.sweeper import Sweeper, TablesBeside
 from dfd.jobs.worker import Analyze, Worker
 from dfd.monitoring.monitor import ModelMonitor
 from dfd.monitoring.observing import Tallier
-from dfd.ports import JobQueue, JobStore, ObjectStorage
+from dfd.ports import JobQueue, JobStore
 from dfd.ports.access import AuditLog, KeyStore
 from dfd.ports.deliveries import DeliveryStore, Notifier
 from dfd.ports.feedback import FeedbackFilter, FeedbackStore, TallyStore
 from dfd.ports.observing import Observer
 from dfd.ports.registry import ModelRegistry
 from dfd.ports.rollouts import RolloutStore
+from dfd.ports.storage import ObjectStorage
 from dfd.ports.usage import UsageMeter
 from dfd.queues.embedded import EmbeddedQueue
 from dfd.report import ModelIdentity

@@ -49,6 +49,7 @@ def build_services(
         policy=ServicePolicy(
             max_upload_bytes=settings.max_upload_mb * 1024 * 1024,
             max_concurrency=settings.max_concurrency,
+            session_secret=settings.sealing_secret,
             cors_origins=settings.cors_origins,
             presigned_expiry_s=settings.presigned_expiry_s if settings.presigned_downloads else None,
         ),

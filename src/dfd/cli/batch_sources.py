@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from dfd.cli.inputs import MEDIA_SUFFIXES, expand
 from dfd.errors import InputError, MediaNotFound
-from dfd.ports import ObjectStorage, StoredObject
+from dfd.ports.storage import ObjectStorage, StoredObject
 from dfd.settings import Settings
 
 _BUCKET = "s3://"

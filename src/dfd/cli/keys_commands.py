@@ -33,6 +33,7 @@ class ActionName(StrEnum):
     KEY_REVOKED = "key.revoked"
     JOB_CANCELLED = "job.cancelled"
     JOB_RETRIED = "job.retried"
+    JOB_FORGOTTEN = "job.forgotten"
     FEEDBACK_GIVEN = "feedback.given"
     DELIVERY_REPLAYED = "delivery.replayed"
     SIGN_IN_FAILED = "sign_in.failed"

@@ -24,7 +24,17 @@ from dfd.client.errors import (
 )
 from dfd.client.feedback import Feedback, FeedbackHistory, Review
 from dfd.client.receiving import WebhookEvent, event_in
-from dfd.client.values import Artifact, Delivery, DeliveryAttempt, Job, JobEvent, JobPage, Prediction, Progress
+from dfd.client.values import (
+    Artifact,
+    Delivery,
+    DeliveryAttempt,
+    ForgottenJob,
+    Job,
+    JobEvent,
+    JobPage,
+    Prediction,
+    Progress,
+)
 
 __all__ = [
     "Artifact",
@@ -37,6 +47,7 @@ __all__ = [
     "DeliveryAttempt",
     "Feedback",
     "FeedbackHistory",
+    "ForgottenJob",
     "Job",
     "JobEvent",
     "JobPage",

@@ -92,6 +92,7 @@ class Client:
     job = Method(Conversations.job, _ask)
     jobs = Method(Conversations.jobs, _tell)
     cancel = Method(Conversations.cancel, _ask)
+    forget = Method(Conversations.forget, _ask)
     report = Method(Conversations.report, _ask)
     artifacts = Method(Conversations.artifacts, _ask)
     download = Method(Conversations.download, _ask)

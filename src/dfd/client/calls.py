@@ -13,7 +13,6 @@ import httpx
 
 from dfd.client.errors import BadAnswer, TryLater, Unreachable, problem_in, retry_after_s
 from dfd.feedback import Label
-from dfd.job import JobState
 
 Media = str | os.PathLike[str] | bytes
 """A file by its path, or its bytes."""
@@ -162,15 +161,19 @@ def submit(media: Sequence[Media], wishes: Mapping[str, Any], key: str | None) -
     return Call("POST", "/v1/jobs", given, headers, media)
 
 
-def listing(state: Sequence[JobState], external_id: str | None, limit: int | None, cursor: str | None) -> Call:
+def listing(wanted: Mapping[str, Any], limit: int | None, cursor: str | None) -> Call:
     """One page of jobs."""
-    params = {"state": [JobState(one).value for one in state] or None, "external_id": external_id, "limit": limit}
-    return Call("GET", "/v1/jobs", params | {"cursor": cursor})
+    return Call("GET", "/v1/jobs", {**wanted, "limit": limit, "cursor": cursor})
 
 
 def of_job(method: str, job_id: str, suffix: str = "", headers: Mapping[str, str] | None = None) -> Call:
     """Something with one job."""
     return Call(method, f"/v1/jobs/{quote(job_id, safe='')}{suffix}", headers=headers or {})
+
+
+def forget(job_id: str) -> Call:
+    """Delete a job; repeated, it would be told that there is no such job."""
+    return replace(of_job("POST", job_id, "/forget"), repeatable=False)
 
 
 def replay(job_id: str, delivery_id: int) -> Call:

@@ -21,6 +21,7 @@ from dfd.client.streams import RECONNECT_S, EventReader
 from dfd.client.values import (
     Artifact,
     Delivery,
+    ForgottenJob,
     Job,
     JobEvent,
     JobPage,
@@ -98,13 +99,31 @@ class Conversations:
         return self._asked(calls.of_job("GET", job_id), Job.read)
 
     def jobs(
-        self, *state: JobState | str, external_id: str | None = None, page_size: int | None = None
+        self,
+        *state: JobState | str,
+        external_id: str | None = None,
+        verdict: str | None = None,
+        text: str | None = None,
+        page_size: int | None = None,
     ) -> Telling[Job]:
-        """Every job, the newest first, in one of the states where any is given; pages are loaded as they are needed."""
-        wanted = [JobState(one) for one in state]
+        """Every job, the newest first; pages are loaded as they are needed.
+
+        Args:
+            state: only those in one of these states.
+            external_id: only those of this name.
+            verdict: only those with this verdict.
+            text: only those whose name contains this, or whose id or file's hash begins with it.
+            page_size: jobs of one page.
+        """
+        wanted = {
+            "state": [JobState(one).value for one in state] or None,
+            "external_id": external_id,
+            "verdict": verdict,
+            "text": text,
+        }
         cursor = None
         while True:
-            page = yield from self._asked(calls.listing(wanted, external_id, page_size, cursor), JobPage.read)
+            page = yield from self._asked(calls.listing(wanted, page_size, cursor), JobPage.read)
             yield from _all_of(page.jobs)
             cursor = page.next_cursor
             if cursor is None:
@@ -117,6 +136,14 @@ class Conversations:
             Conflict: it ended before, in another way.
         """
         return self._asked(calls.of_job("DELETE", job_id), Job.read)
+
+    def forget(self, job_id: str) -> Asking[ForgottenJob]:
+        """Delete an ended job with its file and its report, for good.
+
+        Raises:
+            Conflict: it has not ended.
+        """
+        return self._asked(calls.forget(job_id), ForgottenJob.read)
 
     def report(self, job_id: str) -> Asking[dict[str, Any]]:
         """The report alone (``docs/report.schema.json``).

@@ -132,6 +132,22 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgottenJob:
+    """The receipt for a job that was deleted: its name, the hash of its file, whether that was still kept, and when."""
+
+    id: str
+    input_sha256: str
+    upload_deleted: bool
+    forgotten_at: datetime
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Self:
+        """From JSON; raises KeyError and its like where it is something else."""
+        at = datetime.fromisoformat(data["forgotten_at"])
+        return cls(data["id"], data["input_sha256"], data["upload_deleted"], at)
+
+
+@dataclass(frozen=True, slots=True)
 class JobPage:
     """Some jobs, the newest first, and where the next page begins; None on the last."""
 

@@ -66,6 +66,7 @@ JOBS = Table(
 
 Index("ix_jobs_turn", JOBS.c.state, JOBS.c.priority.desc(), JOBS.c.sequence)  # whose turn it is
 Index("ix_jobs_state", JOBS.c.state, JOBS.c.sequence)  # lists by state
+Index("ix_jobs_verdict", JOBS.c.verdict, JOBS.c.sequence)  # lists by verdict
 Index("ix_jobs_external_id", JOBS.c.external_id, JOBS.c.sequence)
 Index("ix_jobs_tenant", JOBS.c.tenant, JOBS.c.sequence)
 Index("ix_jobs_tenant_state", JOBS.c.tenant, JOBS.c.state, JOBS.c.sequence)

@@ -119,6 +119,10 @@ class SqlJobStore(JobStore):
             conditions.append(JOBS.c.tenant == wanted.tenant)
         if wanted.external_id is not None:
             conditions.append(JOBS.c.external_id == wanted.external_id)
+        if wanted.verdicts is not None:
+            conditions.append(JOBS.c.verdict.in_(sorted(wanted.verdicts)))
+        if wanted.text is not None:
+            conditions.append(_mentions(wanted.text))
         if before is not None:
             conditions.append(JOBS.c.sequence < before)
         query = select(JOBS).order_by(JOBS.c.sequence.desc()).limit(limit)
@@ -201,12 +205,12 @@ class SqlJobStore(JobStore):
         # locked, so that nobody gives feedback on what goes
         ended = select(JOBS.c.job_id).where(gone).limit(limit).with_for_update(skip_locked=True)
         with self._database.writing() as connection:
-            job_ids = connection.execute(ended).scalars().all()
-            let_go(connection, job_ids)
-            for table in (REPORTS, DELIVERIES):
-                connection.execute(delete(table).where(table.c.job_id.in_(job_ids)))
-            connection.execute(delete(JOBS).where(JOBS.c.job_id.in_(job_ids)))
-        return len(job_ids)
+            return _remove(connection, ended)
+
+    def remove(self, job_id: str) -> bool:
+        gone = and_(JOBS.c.job_id == job_id, JOBS.c.finished_at_s.is_not(None), JOBS.c.input_key.is_(None))
+        with self._database.writing() as connection:
+            return _remove(connection, select(JOBS.c.job_id).where(gone).with_for_update()) == 1
 
     def _all(self, query: Select[*tuple[object, ...]]) -> list[Job]:
         with self._database.reading() as connection:
@@ -224,6 +228,24 @@ class SqlJobStore(JobStore):
 
 def _not_expired(now_s: float) -> ColumnElement[bool]:
     return or_(JOBS.c.expires_at_s.is_(None), JOBS.c.expires_at_s > now_s)
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    return or_(
+        JOBS.c.external_id.icontains(text, autoescape=True),
+        JOBS.c.job_id.startswith(text.lower(), autoescape=True),
+        JOBS.c.input_sha256.startswith(text.lower(), autoescape=True),
+    )
+
+
+def _remove(connection: Connection, locked: Select[str]) -> int:
+    """Remove jobs, by their locked names, with everything that is theirs; how many there were."""
+    job_ids = connection.execute(locked).scalars().all()
+    let_go(connection, job_ids)
+    for table in (REPORTS, DELIVERIES):
+        connection.execute(delete(table).where(table.c.job_id.in_(job_ids)))
+    connection.execute(delete(JOBS).where(JOBS.c.job_id.in_(job_ids)))
+    return len(job_ids)
 
 
 def _newest_of_each(states: Sequence[str], conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[int]:

@@ -19,11 +19,14 @@ from dfd.errors import (
     Unavailable,
 )
 from dfd.job import Job, JobState, Submission
+from dfd.jobs.forgetting import forget
 from dfd.jobs.options import fingerprint, options_to_dict, result_key
 from dfd.jobs.policy import JobPolicy
 from dfd.jobs.request import JobRequest, ReceivedFile
 from dfd.jobs.uploads import KeptUploads
-from dfd.ports import JobFilter, JobQueue, JobStore, ObjectStorage
+from dfd.ports import JobFilter, JobQueue, JobStore
+from dfd.ports.observing import JobCensus
+from dfd.ports.storage import ObjectStorage
 from dfd.report import ModelIdentity
 from dfd.tracing import SpanKind, span
 
@@ -158,6 +161,10 @@ class JobDesk:
         found = self._store.page(wanted, limit + 1, before)
         return found[:limit], found[limit - 1].sequence if len(found) > limit else None
 
+    def census(self) -> JobCensus:
+        """How many jobs have not ended."""
+        return self._store.census()
+
     def report(self, job_id: str) -> str:
         """The report as JSON text.
 
@@ -212,6 +219,16 @@ class JobDesk:
                 self._drop(key)
         self._queue.announce([new.job_id])
         return added[0]
+
+    def forget(self, job_id: str) -> Job:
+        """Delete an ended job, for good; see `dfd.jobs.forgetting.forget`, also for what it raises.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        job = self.get(job_id)
+        forget(job, self._store, self._storage)
+        return job
 
     def _new(
         self, file: ReceivedFile, request: JobRequest, options: Mapping[str, Any], submission: Submission | None

@@ -8,10 +8,11 @@ from typing import Final
 from dfd.job import Job
 from dfd.jobs.desk import UPLOADS
 from dfd.jobs.policy import JobPolicy
-from dfd.ports import JobQueue, JobStore, ObjectStorage
+from dfd.ports import JobQueue, JobStore
 from dfd.ports.access import AuditLog
 from dfd.ports.feedback import FeedbackStore
 from dfd.ports.rollouts import RolloutStore
+from dfd.ports.storage import ObjectStorage
 
 _LOG = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dfd.errors import ArtifactNotFound
 from dfd.job import Job
-from dfd.ports import ObjectStorage
+from dfd.ports.storage import ObjectStorage
 
 
 class KeptUploads:

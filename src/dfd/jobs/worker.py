@@ -20,7 +20,8 @@ from dfd.job import TIMED_OUT, Job, JobFailure
 from dfd.jobs.options import options_from_dict, result_key
 from dfd.jobs.policy import JobPolicy
 from dfd.pipeline import AnalysisOptions, Progress
-from dfd.ports import JobStore, ObjectStorage, Transition
+from dfd.ports import JobStore, Transition
+from dfd.ports.storage import ObjectStorage
 from dfd.report import Report
 from dfd.tracing import Noted, SpanKind, record_beside, span, this_span
 

@@ -24,7 +24,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from dfd.errors import ConfigurationError, StorageFull, StorageUnavailable
-from dfd.ports import ObjectStorage, StoredObject
+from dfd.ports.storage import ObjectStorage, StoredObject
 
 if TYPE_CHECKING:
     from obstore import Attributes  # exist for type checkers only

@@ -1,0 +1,25 @@
+// One analysis: its progress while it runs, and its result.
+
+import { askJson, complain } from "./calls.js";
+import { faces } from "./faces.js";
+import { Player } from "./player.js";
+import { progress } from "./progress.js";
+import { review } from "./review.js";
+import { Timeline } from "./timeline.js";
+
+export function analysis(main, page) {
+  review(main, page);
+  if (main.querySelector("#progress")) return void progress(main, page);
+  if (main.querySelector("#stage")) result(main, page).catch(complain);
+}
+
+async function result(main, { signal }) {
+  const report = await askJson(`/v1/jobs/${main.dataset.job}/report.json`, { signal });
+  const player = new Player(main, report, signal);
+  const place = main.querySelector("#timeline");
+  const timeline = place && new Timeline(place, report, signal, (time) => player.seek(time));
+  player.listen((time) => timeline?.at(time));
+  faces(main, { signal, seek: (time) => player.seek(time) });
+}
+
+
