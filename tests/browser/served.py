@@ -188,6 +188,10 @@ class Visit:
         at: float = self.page.evaluate("document.querySelector('#player').currentTime")
         return at
 
+    def allow(self, address: str) -> None:
+        """Take requests to another address for what the test is about."""
+        self._elsewhere = [url for url in self._elsewhere if not url.startswith(address)]
+
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self._complaints.append(message.text)

@@ -78,4 +78,5 @@ def test_an_answer_that_is_known_shows_the_upload_it_was_given_for(visit: Visit,
     assert again["answered_from"] in (first["id"], first["answered_from"])
     visit.page.goto(f"/analyses/{again['id']}")
     visit.until("document.querySelector('#player').readyState >= 2")
+    visit.page.locator(".face").scroll_into_view_if_needed()
     visit.until("document.querySelector('.face img').naturalWidth === 160")

@@ -84,8 +84,8 @@ def listening_address(server: subprocess.Popen[bytes], log: Path) -> str:
     """Wait until the service says where it listens."""
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline and server.poll() is None:
-        if found := re.search(r"http://([\d.]+:\d+)", log.read_text(encoding="utf-8", errors="replace")):
-            return found[1]
+        if found := re.search(r"listening on ([\d.]+) port (\d+)", log.read_text(encoding="utf-8", errors="replace")):
+            return f"{found[1]}:{found[2]}"
         with suppress(subprocess.TimeoutExpired):
             server.wait(timeout=0.1)
     pytest.fail(f"the service did not start: {log.read_text(encoding='utf-8', errors='replace')}")
