@@ -12,7 +12,7 @@ MIB = 1 << 20
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory of a process and of all below it, pages that several share counted once; of those that have ended, none."""
+    """Memory of a process and of all below it, shared pages counted once; of what has ended, none."""
     total, waiting = 0, [pid]
     while waiting:
         folder = Path("/proc") / str(waiting.pop())
