@@ -1,5 +1,6 @@
 """How much memory a process and its children hold, and whether that grows."""
 
+import re
 import statistics
 import threading
 import time
@@ -8,19 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MIB = 1 << 20
-_PAGE_BYTES = 4096
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory of a process and of all below it; of those that have ended, none."""
+    """Memory of a process and of all below it, shared pages counted once; of what has ended, none."""
     total, waiting = 0, [pid]
     while waiting:
         folder = Path("/proc") / str(waiting.pop())
         try:
-            total += int((folder / "statm").read_text().split()[1]) * _PAGE_BYTES
+            [share] = re.findall(r"^Pss: +(\d+) kB$", (folder / "smaps_rollup").read_text(), re.MULTILINE)
+            total += int(share) * 1024
             for task in (folder / "task").iterdir():
                 waiting += map(int, (task / "children").read_text().split())
-        except OSError:
+        except (OSError, ValueError):  # it has ended, or is about to
             continue
     return total
 
@@ -28,7 +29,7 @@ def resident_bytes(pid: int) -> int:
 class MemoryWatch:
     """Looks every so often. `samples` are (seconds since the first, bytes)."""
 
-    def __init__(self, pid: int, every_s: float = 0.5) -> None:
+    def __init__(self, pid: int, every_s: float = 1.0) -> None:
         self.samples: list[tuple[float, int]] = []
         self._pid = pid
         self._every_s = every_s

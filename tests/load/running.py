@@ -32,7 +32,7 @@ MOST_LATENCY: Final = 40.0
 on the processors that the one alone had to itself, and requests for reports and refusals come between."""
 
 _WARM_UP: Final = 0.3
-"""Share of the time that memory is not looked at: pools and caches fill."""
+"""Share of the time that memory is not looked at: pools and caches fill. Nor is it looked at once traffic ends."""
 
 _DRAIN_S: Final = 300.0
 
@@ -145,7 +145,7 @@ def _judged(  # noqa: PLR0917 - everything that was measured
     faults += [f"logged: {line['message']}" for line in log if line["log.level"] in ("error", "critical")][:20]
     refused = {status: sum(n for (_, one), n in seen.answers.items() if one == status) for status in (429, 503)}
     faults += [f"nobody was refused with {status}" for status, count in refused.items() if count == 0]
-    steady = [one for one in watch.samples if one[0] >= _WARM_UP * plan.seconds]
+    steady = [one for one in watch.samples if _WARM_UP * plan.seconds <= one[0] <= plan.seconds]
     slope, share = growth(steady)
     ratios = sorted(seconds / alone_s for seconds in seen.predict_s)
     p95 = ratios[int(0.95 * (len(ratios) - 1))] if ratios else 0.0
@@ -169,6 +169,8 @@ def _judged(  # noqa: PLR0917 - everything that was measured
             for name, rank in (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
         },
         "memory": {
+            "first_mib": round(watch.samples[0][1] / MIB, 1) if watch.samples else None,
+            "last_mib": round(steady[-1][1] / MIB, 1) if steady else None,
             "median_mib": round(statistics.median(size for _, size in steady) / MIB, 1) if steady else None,
             "slope_mib_per_min": round(slope * 60 / MIB, 3),
             "growth": round(share, 4),
