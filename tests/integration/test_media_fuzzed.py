@@ -10,6 +10,12 @@ from tests.fuzz.mutations import ALONE, spoilt
 from tests.fuzz.running import Left, Service, service
 from tests.fuzz.seeds import MAKERS, make_seeds
 
+from dfd.errors import InputError
+from dfd.ports import VideoOpener
+from dfd.sampling import sampling_times
+from dfd.video.pyav import PyAvOpener
+from dfd.video.sandboxed import SandboxedOpener
+
 COUNT = 600
 SEED = 20261126
 MOST_GROWTH_MB = 64
@@ -84,3 +90,41 @@ def test_every_way_and_every_kind_is_met(seeds: dict[str, bytes]) -> None:
     told = " ".join(spoilt(seeds, SEED, number).how for number in range(1000))
 
     assert [how for how in [*ALONE, "splice", *MAKERS] if how not in told] == []
+
+
+def _seen(opener: VideoOpener, path: Path) -> list[object]:
+    """All that an opener makes of a file, its error included."""
+    found: list[object] = []
+    try:
+        with opener.open(path) as video:
+            found.append(video.info)
+            found += [
+                (
+                    frame.pts_s,
+                    frame.scale,
+                    frame.image.tobytes(),
+                    None if (f := frame.following) is None else f.tobytes(),
+                )
+                for frame in video.sample(sampling_times(video.info.duration_s, 4.0, 16), with_next=True)
+            ]
+            found.append(video.complete)
+    except InputError as error:
+        found += [type(error), str(error)]
+    return found
+
+
+@pytest.mark.slow
+def test_spoilt_files_look_the_same_from_a_process_of_their_own(tmp_path: Path, seeds: dict[str, bytes]) -> None:
+    here, there = PyAvOpener(threads=1), SandboxedOpener(threads=1)
+    chosen = [
+        one
+        for number in range(900)
+        for one in [spoilt(seeds, SEED, number)]
+        if number < 150 or one.how.startswith("ten_bits")  # damage leaves samples there that its format has no bits for
+    ]
+    for one in chosen:
+        path = tmp_path / f"clip{Path(one.name).suffix}"
+        path.write_bytes(one.data)
+
+        assert _seen(there, path) == _seen(here, path), f"{one.number} ({one.how})"
+    there.close()

@@ -39,7 +39,7 @@ def serve(channel: Channel, fds: Sequence[int]) -> None:
     readers: list[StreamReader] = []
     try:
         readers.append(StreamReader(Path(opening.name), opening.limits, opening.threads, lambda: _again(fds[0])))
-        decoder = LocalDecoder(readers[0], opening.limits)
+        decoder = LocalDecoder(readers[0], opening.limits, raw=True)
     except InputError as error:
         starved = isinstance(error.__cause__, MemoryError) or any(reader.starved for reader in readers)
         channel.send(Kind.ERROR, _error(error, starved and _is_short(opening.limits)))

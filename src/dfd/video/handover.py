@@ -186,6 +186,20 @@ def _blank(width_px: int, height_px: int, pixel_format: str) -> VideoFrame:
     return frame
 
 
+def within_depth(frame: VideoFrame, orientation: Orientation) -> VideoFrame:
+    """The frame as `FrameReader` would give it: itself, unless damage left samples that its format has no bits for."""
+    bits = _loose_bits(frame.format.name)
+    if bits is None:
+        return frame
+    mask, order = bits
+    if all(int(np.frombuffer(memoryview(plane), np.dtype(order)).max()) <= mask for plane in frame.planes):
+        return frame
+    described = Description.of(frame, orientation)
+    memory = memoryview(bytearray(described.size_bytes))
+    described.write(frame, memory)
+    return FrameReader().read(described, memory)
+
+
 def _cut_off(frame: VideoFrame) -> None:
     """Clear the bits above the depth of the format, where samples of 9 to 15 bits lie in the lower bits of 16."""
     bits = _loose_bits(frame.format.name)
