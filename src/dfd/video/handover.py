@@ -179,6 +179,8 @@ def _layout(width_px: int, height_px: int, pixel_format: str) -> tuple[_Room, ..
 def _blank(width_px: int, height_px: int, pixel_format: str) -> VideoFrame:
     try:
         frame = VideoFrame(width_px, height_px, pixel_format)
+    except MemoryError:  # FFmpeg's is one of its errors too
+        raise
     except (ValueError, av.FFmpegError) as error:
         raise Nonsense(f"a frame of {pixel_format!r}: {error}") from error
     if not frame.planes:
