@@ -10,6 +10,7 @@ DEV := .venv/.dev
 TRAIN := .venv-train/.train
 SERVERS := .venv-servers/.servers
 AUDIT := .venv-audit/.audit
+FUZZ := .venv/.fuzz
 PYTHON ?= python3
 ARGS ?=
 OUT ?= models/deepfake/2
@@ -101,6 +102,18 @@ load: $(DEV) ## Ask a service for twice what it can do (ARGS="--seconds 1800 --o
 chaos: $(DEV) ## Kill every part of a cluster in turn, under load (ARGS="--rounds 10 --seed 7")
 	.venv/bin/python -m tests.chaos $(ARGS)
 
+.PHONY: bench-sandbox
+bench-sandbox: $(DEV) ## Compare decoding in a process of its own with decoding in this one (ARGS="--repeat 9")
+	.venv/bin/python -m benchmarks.sandbox $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(DEV) ## Send 5,000 spoilt media files and some bombs through the service (ARGS="--count 500 --seed 7")
+	.venv/bin/python -m tests.fuzz $(ARGS)
+
+.PHONY: fuzz-parsers
+fuzz-parsers: $(FUZZ) ## Search our own parsers for faults, guided by coverage (ARGS="--runs 1000000")
+	.venv/bin/python -m tests.fuzz.covered $(ARGS)
+
 .PHONY: peers
 peers: $(TRAIN) ## Compare our models with MesoNet on videos of DFD_DATA_DIR (ARGS="--split dev")
 	@test -n "$$DFD_DATA_DIR" || { echo 'make peers: set DFD_DATA_DIR to the folder with the videos' >&2; exit 2; }
@@ -123,6 +136,7 @@ lock: ## Pin every requirement again (needs uv; LOCK="--upgrade" for newer relea
 	$(compile) pyproject.toml --group dev $(pinned) -o requirements/dev.txt
 	$(compile) --group servers -o requirements/servers.txt
 	$(compile) --group audit -o requirements/audit.txt
+	$(compile) --group fuzz -o requirements/fuzz.txt
 	$(compile) pyproject.toml --extra train --group train-test $(pinned) -o requirements/train.txt
 
 .PHONY: protos
@@ -142,6 +156,10 @@ $(SERVE): requirements/serve.txt requirements/build.txt pyproject.toml
 
 $(DEV): $(SERVE) requirements/dev.txt
 	$(call install,.venv) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(FUZZ): $(DEV) requirements/fuzz.txt
+	$(call install,.venv) --require-hashes -r requirements/fuzz.txt
 	@touch $@
 
 # Triton runs models in a Python of the system's library, so this environment has that version.

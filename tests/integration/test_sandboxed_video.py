@@ -90,6 +90,23 @@ def test_memory_of_a_real_decoder_is_bounded(tmp_path: Path) -> None:
     opener.close()
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_too_little_memory_is_never_taken_for_damage(tmp_path: Path, threads: int) -> None:
+    path = write_video(tmp_path / "large.mp4", frames=12, size=(2048, 1152), options={"preset": "ultrafast"})
+    outcomes: set[tuple[int | str, bool]] = set()
+    for memory_mb in (70, 80, 90, 100, 120, 150, 200, 400):
+        opener = SandboxedOpener(threads=threads, decoding=DecodingLimits(memory_bytes=memory_mb << 20))
+        try:
+            with opener.open(path) as video:
+                frames = list(video.sample([0.0, 0.1, 0.2, 0.3]))
+                outcomes.add((len(frames), video.complete))
+        except DecodeOutOfMemory as error:
+            outcomes.add((error.code, False))
+        opener.close()
+
+    assert outcomes == {("decode_out_of_memory", False), (4, True)}
+
+
 def test_limits_of_the_media_hold_as_before(sandboxed: SandboxedOpener, tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mkv", times_s=[0.0, 1.0, 20.0])
     small = SandboxedOpener(MediaLimits(max_pixels=192 * 128 - 1))

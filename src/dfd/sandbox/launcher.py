@@ -94,22 +94,25 @@ class Launcher:
         """
         for attempt in range(_ATTEMPTS):
             nursery = self._started()
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-            channel = Channel(ours, self._most_answer_bytes)
             try:
-                answer = nursery.ask(Kind.SPAWN, limits.packed(), [theirs.fileno(), *fds])
+                return self._child_of(nursery, limits, fds)
             except _NurseryLost as lost:
-                channel.close()
                 self._give_up(nursery)
                 _LOG.warning("the process that decoders are forked from is lost (attempt %d): %s", attempt + 1, lost)
-                continue
-            finally:
-                theirs.close()
-            if answer.kind != Kind.SPAWNED:
-                channel.close()
-                raise Unavailable(f"no process can be started for a file: {shown_text(answer.body)}")
-            return Child(channel, nursery, PID.unpack(answer.body)[0], self)
         raise Unavailable("no process can be started for a file")
+
+    def _child_of(self, nursery: "_Started", limits: Limits, fds: Sequence[int]) -> "Child":
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with theirs:
+                answer = nursery.ask(Kind.SPAWN, limits.packed(), [theirs.fileno(), *fds])
+            if answer.kind != Kind.SPAWNED:
+                told = shown_text(answer.body)
+                raise Unavailable(f"no process can be started for a file: {told}")  # noqa: TRY301 - the way out of all
+            return Child(Channel(ours, self._most_answer_bytes), nursery, PID.unpack(answer.body)[0], self)
+        except BaseException:
+            ours.close()
+            raise
 
     def close(self) -> None:
         """End the nursery and with it all children; it is started anew when it is needed again."""
@@ -255,6 +258,9 @@ class _Started:
                 return self._channel.receive(_ANSWER_S)
             except (Gone, TooSlow, Nonsense) as error:
                 raise _NurseryLost(type(error).__name__) from error
+            except BaseException:  # an interrupt: the answer would be taken for that to the next question
+                self._channel.hang_up()
+                raise
 
     def end(self) -> None:
         """End it and its children."""

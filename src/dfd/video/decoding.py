@@ -5,6 +5,7 @@ import importlib
 import mmap
 import os
 import pkgutil
+import resource
 from collections import deque
 from collections.abc import Sequence
 from io import FileIO
@@ -39,13 +40,17 @@ def serve(channel: Channel, fds: Sequence[int]) -> None:
     readers: list[StreamReader] = []
     try:
         readers.append(StreamReader(Path(opening.name), opening.limits, opening.threads, lambda: _again(fds[0])))
-        decoder = LocalDecoder(readers[0], opening.limits)
+        decoder = LocalDecoder(readers[0], opening.limits, raw=True)
     except InputError as error:
         starved = isinstance(error.__cause__, MemoryError) or any(reader.starved for reader in readers)
         channel.send(Kind.ERROR, _error(error, starved and _is_short(opening.limits)))
         return
     channel.send(Kind.OPENED, Opened(decoder.info, decoder.pixel_aspect, decoder.facts).packed())
-    _Server(channel, decoder, opening.limits).run()
+    _Server(channel, decoder).run()
+
+
+_FRAMES_NEAR = 4
+"""A decoder takes memory for some frames at once."""
 
 
 class _Stopped(Exception):
@@ -53,10 +58,9 @@ class _Stopped(Exception):
 
 
 class _Server:
-    def __init__(self, channel: Channel, decoder: LocalDecoder, limits: MediaLimits) -> None:
+    def __init__(self, channel: Channel, decoder: LocalDecoder) -> None:
         self._channel = channel
         self._decoder = decoder
-        self._limits = limits
         self._orientations = Orientations()
         self._memory = memoryview(b"")
         self._room = Room(0)
@@ -73,6 +77,7 @@ class _Server:
     def _sample(self, body: bytes) -> None:
         times_s, with_next = unpack_times(body)
         self._free = deque(range(self._room.slots))
+        self._decoder.reader.starved = False
         try:
             fetching = self._decoder.fetch(times_s, with_next=with_next)
             for sampled in fetching.frames():
@@ -81,12 +86,22 @@ class _Server:
             self._channel.send(Kind.STOPPED)
             return
         except InputError as error:
-            self._channel.send(Kind.ERROR, _error(error, self._decoder.reader.starved and _is_short(self._limits)))
+            self._channel.send(Kind.ERROR, _error(error, self._was_short()))
             return
-        if self._decoder.reader.starved and _is_short(self._limits):
+        if fetching.damaged and self._was_short():
             self._channel.send(Kind.ERROR, pack_error(NO_MEMORY, ""))
             return
         self._channel.send(Kind.DONE, bytes([fetching.damaged]))
+
+    def _was_short(self) -> bool:
+        """Whether damage is for want of memory.
+
+        A decoder said so, or it came near its bound: with several threads it may tell of that as of any other damage.
+        """
+        peak_bytes = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        bound_bytes = resource.getrlimit(resource.RLIMIT_DATA)[0]
+        near_bytes = _FRAMES_NEAR * self._room.picture_bytes
+        return self._decoder.reader.starved or 0 <= bound_bytes <= peak_bytes + near_bytes
 
     def _hand_over(self, sampled: Sampled) -> None:
         while self._channel.pending():
@@ -133,7 +148,7 @@ def _again(fd: int) -> FileIO:
 
 
 def _is_short(limits: MediaLimits) -> bool:
-    """Whether memory is short indeed, now that something was refused some: damaged files ask for absurd amounts."""
+    """Whether memory is short indeed, now that something was refused some: damaged headers ask for absurd amounts."""
     try:
         mmap.mmap(-1, 4 * limits.max_pixels, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except (OSError, MemoryError):

@@ -165,6 +165,9 @@ class PlannedFetch(Fetch):
     def frames(self) -> Iterator[Sampled]:
         last_s = -1.0
         for sampled in self._attempt(with_next=self._with_next):
+            if sampled.pts_s <= last_s:  # damage may bring frames out in another order than their times
+                self.damaged = True
+                continue
             last_s = sampled.pts_s
             yield sampled
         if self._with_next and self._lost_samples:  # the damage may lie in frames that only the pairs need

@@ -179,11 +179,27 @@ def _layout(width_px: int, height_px: int, pixel_format: str) -> tuple[_Room, ..
 def _blank(width_px: int, height_px: int, pixel_format: str) -> VideoFrame:
     try:
         frame = VideoFrame(width_px, height_px, pixel_format)
+    except MemoryError:  # FFmpeg's is one of its errors too
+        raise
     except (ValueError, av.FFmpegError) as error:
         raise Nonsense(f"a frame of {pixel_format!r}: {error}") from error
     if not frame.planes:
         raise Nonsense(f"a frame of {pixel_format!r}, which has no planes")
     return frame
+
+
+def within_depth(frame: VideoFrame, orientation: Orientation) -> VideoFrame:
+    """The frame as `FrameReader` would give it: itself, unless damage left samples that its format has no bits for."""
+    bits = _loose_bits(frame.format.name)
+    if bits is None:
+        return frame
+    mask, order = bits
+    if all(int(np.frombuffer(memoryview(plane), np.dtype(order)).max()) <= mask for plane in frame.planes):
+        return frame
+    described = Description.of(frame, orientation)
+    memory = memoryview(bytearray(described.size_bytes))
+    described.write(frame, memory)
+    return FrameReader().read(described, memory)
 
 
 def _cut_off(frame: VideoFrame) -> None:

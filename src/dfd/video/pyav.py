@@ -9,8 +9,9 @@ from dfd.errors import UnreadableVideo
 from dfd.media import MediaFacts
 from dfd.ports import VideoOpener, VideoSource
 from dfd.types import Frame, ImageU8, VideoInfo
-from dfd.video.convert import FrameConverter
+from dfd.video.convert import FrameConverter, Orientations
 from dfd.video.fetch import Fetch, Sampled, fetch
+from dfd.video.handover import within_depth
 from dfd.video.limits import MediaLimits
 from dfd.video.probe import probe
 from dfd.video.reader import StreamReader
@@ -45,9 +46,16 @@ class Decoder(ABC):
 class LocalDecoder(Decoder):
     """Decodes in this process."""
 
-    def __init__(self, reader: StreamReader, limits: MediaLimits) -> None:
-        """Look at a freshly opened file; raises as `dfd.video.probe.probe` does."""
+    def __init__(self, reader: StreamReader, limits: MediaLimits, *, raw: bool = False) -> None:
+        """Look at a freshly opened file; raises as `dfd.video.probe.probe` does.
+
+        Args:
+            reader: of the file.
+            limits: what is refused.
+            raw: give frames as the decoder made them, which after damage may hold samples that are out of range.
+        """
         self.reader = reader
+        self._raw = raw
         self._probe = probe(reader, limits)
         self.name = reader.name
         self.info = self._probe.info
@@ -55,10 +63,29 @@ class LocalDecoder(Decoder):
         self.facts = self._probe.facts
 
     def fetch(self, times_s: Sequence[float], *, with_next: bool) -> Fetch:
-        return fetch(self.reader, self._probe, times_s, with_next=with_next)
+        fetching = fetch(self.reader, self._probe, times_s, with_next=with_next)
+        return fetching if self._raw else _WithinDepth(fetching)
 
     def close(self) -> None:
         self.reader.close()
+
+
+class _WithinDepth(Fetch):
+    """A sample whose frames hold nothing that the scaler might stumble over."""
+
+    def __init__(self, fetching: Fetch) -> None:
+        self._fetching = fetching
+        self._orientations = Orientations()
+
+    def frames(self) -> Iterator[Sampled]:
+        for sampled in self._fetching.frames():
+            sampled.orientation = self._orientations.of(sampled.frame)
+            sampled.frame = within_depth(sampled.frame, sampled.orientation)
+            if sampled.following is not None:
+                sampled.following_orientation = self._orientations.of(sampled.following)
+                sampled.following = within_depth(sampled.following, sampled.following_orientation)
+            yield sampled
+        self.damaged = self._fetching.damaged
 
 
 class PyAvOpener(VideoOpener):

@@ -7,6 +7,7 @@ from typing import Final
 from dfd.ports import VideoOpener, VideoSource
 from dfd.sandbox.launcher import Confinement, Launcher
 from dfd.sandbox.layers import Limits
+from dfd.sandbox.seccomp import seccomp_supported
 from dfd.video.limits import MediaLimits
 from dfd.video.protocol import ENTRY, MOST_ANSWER_BYTES, MOST_SAMPLE_BYTES, Opening
 from dfd.video.pyav import DEFAULT_WORKING_SIDE_PX, PyAvVideo
@@ -70,7 +71,8 @@ class SandboxedOpener(VideoOpener):
             raise ValueError(f"working side and threads must be positive: {working_side_px}, {threads}")
         self._limits = limits or MediaLimits()
         self._working_side_px = working_side_px
-        self._threads = threads
+        # where system calls are not filtered, processes can only be forbidden together with threads
+        self._threads = threads if seccomp_supported() else 1
         self._decoding = decoding or DecodingLimits()
         self._child_limits = self._decoding.of_child(self._limits, threads)
         self._launcher = launcher or Launcher(ENTRY, MOST_ANSWER_BYTES)
