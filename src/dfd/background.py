@@ -31,8 +31,11 @@ def read_ahead(items: Iterable[Item], depth: int) -> Iterator[Iterator[Item]]:
 
     Args:
         items: iterated in the other thread only.
-        depth: how many items may wait, at least 2.
+        depth: how many items may wait, at least 2; with 0 there is no thread, and items are made as they are taken.
     """
+    if depth == 0:
+        yield iter(items)
+        return
     # Once stopped, the thread puts at most its last item and the end mark: with room for two it is never left blocked.
     if depth < 2:
         raise ValueError(f"depth must be at least 2, got {depth}")

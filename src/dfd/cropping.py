@@ -10,14 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from dfd.manifest import Alignment, InputContract
+from dfd.pictures import Picture, as_picture
 from dfd.types import LANDMARK_NAMES, BoundingBox, FaceDetection, FloatArray, ImageU8
 
 _RIGHT_EYE = LANDMARK_NAMES.index("right_eye")
 _LEFT_EYE = LANDMARK_NAMES.index("left_eye")
 
 
+_INTERPOLATED_PX = 2  # a patch may need this much more of the picture than its corners enclose
+
+
 def crop_face(
-    image: ImageU8, detection: FaceDetection, contract: InputContract, following: ImageU8 | None = None
+    image: ImageU8 | Picture,
+    detection: FaceDetection,
+    contract: InputContract,
+    following: ImageU8 | Picture | None = None,
 ) -> ImageU8:
     """Cut a square around a face and bring it to the model's input size.
 
@@ -29,18 +36,19 @@ def crop_face(
     happened in between, never how they were cut. Where no frame follows, the crop stands twice.
 
     Args:
-        image: ``(H, W, 3) uint8`` RGB.
+        image: ``(H, W, 3) uint8`` RGB, or a picture, of which no more than the square is then asked for.
         detection: in pixels of `image`.
         contract: size, margin, alignment and number of frames.
-        following: the picture after `image`, of its shape; not looked at where the contract takes one frame.
+        following: the picture after `image`, of its size; not looked at where the contract takes one frame.
 
     Returns:
         ``(S, S, 3 * contract.frames) uint8``, S = ``contract.size_px``: RGB of `image`, then RGB of `following`.
     """
-    crop = _crop(image, detection, contract)
+    crop = _crop(as_picture(image), detection, contract)
     if contract.frames == 1:
         return crop
-    return np.concatenate([crop, crop if following is None else _crop(following, detection, contract)], axis=2)
+    after = crop if following is None else _crop(as_picture(following), detection, contract)
+    return np.concatenate([crop, after], axis=2)
 
 
 def landmarks_in_crop(detection: FaceDetection, contract: InputContract) -> FloatArray | None:
@@ -65,10 +73,10 @@ def _square(detection: FaceDetection, contract: InputContract) -> tuple[int, flo
     return side, _eye_angle(detection) if contract.alignment is Alignment.EYES else 0.0
 
 
-def _crop(image: ImageU8, detection: FaceDetection, contract: InputContract) -> ImageU8:
+def _crop(picture: Picture, detection: FaceDetection, contract: InputContract) -> ImageU8:
     """The square of one picture, ``(S, S, 3) uint8``."""
     side, angle = _square(detection, contract)
-    patch = _cut(image, detection.box.centre_px, side, angle)
+    patch = _cut(picture, detection.box.centre_px, side, angle)
     size = (contract.size_px, contract.size_px)
     return np.asarray(
         cv2.resize(patch, size, interpolation=cv2.INTER_AREA if side > contract.size_px else cv2.INTER_LINEAR),
@@ -110,13 +118,29 @@ def _to_image(centre_px: tuple[float, float], side: int, angle: float) -> npt.ND
     )
 
 
-def _cut(image: ImageU8, centre_px: tuple[float, float], side: int, angle: float) -> ImageU8:
-    """A ``(side, side, 3)`` patch around a point at the image's own scale, turned back by `angle`."""
+def _cut(picture: Picture, centre_px: tuple[float, float], side: int, angle: float) -> ImageU8:
+    """A ``(side, side, 3)`` patch around a point at the picture's own scale, turned back by `angle`."""
+    to_image = _to_image(centre_px, side, angle)
+    left, top, right, bottom = _bounds(to_image, side, picture.size_px)
+    to_image[:, 2] -= left, top
     patch = cv2.warpAffine(
-        image,
-        _to_image(centre_px, side, angle),
+        picture.part(left, top, right, bottom),
+        to_image,
         (side, side),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(patch, dtype=np.uint8)
+
+
+def _bounds(to_image: npt.NDArray[np.float64], side: int, size_px: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The part of a picture that a patch shows: left, top, right and bottom, half open.
+
+    A patch beyond an edge shows that edge, so there is always at least one row and one column.
+    """
+    corners = np.array([[0, 0, 1], [side - 1, 0, 1], [0, side - 1, 1], [side - 1, side - 1, 1]]) @ to_image.T
+    first = np.floor(corners.min(axis=0)).astype(int) - _INTERPOLATED_PX
+    last = np.ceil(corners.max(axis=0)).astype(int) + _INTERPOLATED_PX
+    left, top = np.clip(first, 0, np.array(size_px) - 1).tolist()
+    right, bottom = (np.clip(last, 0, np.array(size_px) - 1) + 1).tolist()
+    return left, top, right, bottom

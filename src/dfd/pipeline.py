@@ -5,11 +5,9 @@
     open -> sampling_times -> sample -> detect -> track -> crop -> preprocess -> predict -> calibrate
          -> aggregate -> decide -> Report
 
-The video streams through: one thread decodes a few frames ahead, unless there is to be but one, another hashes the
-file, and the caller's thread finds, crops and scores faces. Beside those few frames and one batch of crops only numbers
-are kept, so memory does not grow with the length of the video. Scoring has no thread of its own: on two cores there is
-no idle time for it to use, because decoding takes most of both (1.9 s of processor time for 30 s of 1080p30; finding
-and cropping faces 0.7 s).
+The video streams through: threads decode a few frames ahead, hash the file and, where there are processors enough, find
+faces; the caller's thread does the rest. Beside those few frames and one batch of crops only numbers are kept, whatever
+the length of the video. Frames come as planes, which whoever looks at them converts to RGB.
 
 Batches are filled in the order of frames and faces and never depend on timing: the same file and the same model give
 the same report, wall times aside.
@@ -18,7 +16,6 @@ the same report, wall times aside.
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -46,7 +43,7 @@ FALLBACK_TRACK_ID = 0
 """Track of the centre squares; it clashes with no face's, since squares are scored only where no face was found."""
 
 _FRAMES_AHEAD = 3
-"""Decoded frames that may wait: enough to smooth over keyframes, and 8 MB at 1280x720; twice that for pairs."""
+"""Decoded frames that may wait: enough to smooth over keyframes, and 9 MB at 1080p; twice that for pairs."""
 
 _LARGEST_BATCH = 32
 """More crops in one call gain nothing on a CPU and cost memory."""
@@ -103,7 +100,7 @@ class Progress:
 class Analyzer:
     """Analyses videos; one analyzer may be used from several threads at once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, and how it is to use threads
         self,
         opener: VideoOpener,
         detector: FaceDetector,
@@ -112,6 +109,8 @@ class Analyzer:
         clock: Callable[[], float] = time.perf_counter,
         reads_ahead: bool = True,
         origin: Origin | None = None,
+        *,
+        finds_ahead: bool = False,
     ) -> None:
         """Put the parts together.
 
@@ -121,16 +120,16 @@ class Analyzer:
             backend: scores crops.
             manifest: of the model behind `backend`.
             clock: seconds since some fixed moment, for the report's timings.
-            reads_ahead: decode in a thread of its own while faces are looked for. That keeps two cores busy, because
-                each takes about half of the time; it brings an answer sooner, and does not get more done in all.
+            reads_ahead: decode in a thread of its own while faces are looked for.
             origin: what reports say of it.
+            finds_ahead: look for faces in a further thread while those already found are cut and scored.
         """
         self._opener = opener
         self._detector = detector
         self._backend = backend
         self._manifest = manifest
         self._clock = clock
-        self._reads_ahead = reads_ahead
+        self._frames_ahead, self._found_ahead = (_FRAMES_AHEAD if ahead else 0 for ahead in (reads_ahead, finds_ahead))
         self._origin = origin or Origin()
 
     def analyze(
@@ -141,8 +140,7 @@ class Analyzer:
         Args:
             path: the media file.
             options: what to sample and when to trust it.
-            progress: called in this thread after every sampled frame. What it raises ends the analysis and comes out
-                of it: that is how to cancel.
+            progress: called in this thread after every sampled frame; raising ends the analysis: that is how to cancel.
 
         Raises:
             InputError: the file cannot be analysed (see `dfd.ports.VideoOpener` and `dfd.ports.VideoSource`).
@@ -170,17 +168,17 @@ class Analyzer:
     ) -> "_Gathered":
         """Stream the video through and keep the numbers."""
         times = sampling_times(source.info.duration_s, options.fps, options.max_frames)
-        tracker = FaceTracker()
         faces = _FaceScorer(self._backend, self._manifest, watch)
         squares = _FaceScorer(self._backend, self._manifest, watch) if options.no_face_fallback else None
         face_frames = 0
         sampled_pts_s: list[float] = []
-        with_next = self._manifest.input.frames == 2
-        with self._read(source.sample(times, with_next=with_next)) as frames:
-            for frame in watch.each("decode_wait", frames):
+        sampled = source.sample(times, with_next=self._manifest.input.frames == 2)
+        with (
+            read_ahead(sampled, self._frames_ahead) as frames,
+            read_ahead(self._found(watch.each("decode_wait", frames), watch), self._found_ahead) as tracked,
+        ):
+            for frame, found in tracked:
                 sampled_pts_s.append(frame.pts_s)
-                with watch.stage("detect"):
-                    found = tracker.update(frame, self._detector.detect(frame.image))
                 if found:
                     face_frames += 1
                     faces.add(frame, found)
@@ -188,16 +186,15 @@ class Analyzer:
                 elif squares is not None:
                     squares.add(frame, [self._square(frame)])
                 progress(Progress(len(sampled_pts_s), max(len(sampled_pts_s), len(times))))
-        sampled = len(sampled_pts_s)
-        if sampled < len(times):
-            progress(Progress(sampled, sampled))
+        if (count := len(sampled_pts_s)) < len(times):
+            progress(Progress(count, count))
         face_scores = faces.finish()
         return _Gathered(
             face_scores=face_scores if squares is None else squares.finish(),
             backends=tuple(sorted((faces if squares is None else squares).backends)),
             is_fallback=squares is not None,
             coverage=Coverage(
-                sampled_frames=sampled,
+                sampled_frames=count,
                 face_frames=face_frames,
                 scored_faces=len(face_scores),
                 sampling_step_s=sampling_step_s(times, options.fps),
@@ -215,8 +212,13 @@ class Analyzer:
         found = explainer.track_explanation(source, report.tracks, report.face_scores, lambda: progress(done))
         return replace(report, explanation=found)
 
-    def _read(self, frames: Iterator[Frame]) -> AbstractContextManager[Iterator[Frame]]:
-        return read_ahead(frames, _FRAMES_AHEAD) if self._reads_ahead else nullcontext(frames)
+    def _found(self, frames: Iterator[Frame], watch: Stopwatch) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+        """Every frame with its faces."""
+        tracker = FaceTracker()
+        for frame in frames:
+            with watch.stage("detect"):
+                found = tracker.update(frame, self._detector.detect(frame.image))
+            yield frame, found
 
     def _square(self, frame: Frame) -> TrackedFace:
         """The centre square as if it were a face."""
@@ -290,7 +292,7 @@ class _FaceScorer:
         for face in faces:
             with self._watch.stage("crop"):
                 source_box = face.detection.box.scaled(1 / frame.scale)
-                image = crop_face(frame.image, face.detection, self._manifest.input, frame.following)
+                image = crop_face(frame.picture, face.detection, self._manifest.input, frame.next_picture)
                 crop = FaceCrop(face, image, measure(image[..., :3], source_box.side_px))
             self._waiting.append((crop, source_box))
             if len(self._waiting) == self._batch_size:

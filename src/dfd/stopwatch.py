@@ -13,7 +13,7 @@ _SPANS = {"total": "analysis", "decode_wait": "decode", "hash_wait": "hash"}
 
 
 class Stopwatch:
-    """Adds up the wall time of named stages; for one thread.
+    """Adds up the wall time of named stages; each stage for one thread.
 
     Attributes:
         elapsed_ms: milliseconds by stage.

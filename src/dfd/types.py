@@ -2,7 +2,7 @@
 
 Conventions: images are RGB, ``(H, W, 3) uint8``, upright; boxes are ``x1, y1, x2, y2`` half open; points are
 ``(x, y)``; sizes are ``(width, height)``. Pixel values of a `Frame`, of its detections and of its tracked faces are
-pixels of that frame's image; `Frame.scale` leads back to pixels of the upright source. Label polarity: 1 = fake.
+pixels of that frame's picture; `Frame.scale` leads back to pixels of the upright source. Label polarity: 1 = fake.
 """
 
 import math
@@ -13,7 +13,10 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-ImageU8 = npt.NDArray[np.uint8]
+from dfd import pictures
+from dfd.pictures import Picture, as_picture
+
+ImageU8 = pictures.ImageU8
 """RGB image, ``(H, W, 3)``, values 0 to 255."""
 
 FloatArray = npt.NDArray[np.float32]
@@ -58,34 +61,62 @@ class VideoInfo:
             raise ValueError(f"rotation must be a multiple of 90 degrees, got {self.rotation_deg}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Frame:
     """One sampled frame.
 
     Attributes:
         index: ordinal among the sampled frames, from 0.
         pts_s: presentation time in seconds since the first frame.
-        image: ``(H, W, 3) uint8`` RGB, upright.
-        scale: image pixels for one pixel of the upright source, in (0, 1]; below 1 where the source is larger than
-            the working size.
-        following: the picture shown right after, as `image` in shape, scale and orientation; None where it was not
+        picture: what it shows, upright.
+        scale: pixels of `picture` for one pixel of the upright source, in (0, 1]; below 1 where the source is larger
+            than the working size.
+        next_picture: the picture shown right after, as `picture` in size, scale and orientation; None where it was not
             asked for or there is none (see `dfd.ports.VideoSource.sample`).
     """
 
     index: int
     pts_s: float
-    image: ImageU8
-    scale: float = 1.0
-    following: ImageU8 | None = None
+    picture: Picture
+    scale: float
+    next_picture: Picture | None
 
-    def __post_init__(self) -> None:
-        if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
-            raise ValueError(f"a frame is (H, W, 3) uint8, got {self.image.shape} {self.image.dtype}")
-        after = self.following
-        if after is not None and (after.shape != self.image.shape or after.dtype != np.uint8):
-            raise ValueError(f"the following picture is {self.image.shape} uint8, got {after.shape} {after.dtype}")
-        if not 0 < self.scale <= 1:
-            raise ValueError(f"scale must be in (0, 1], got {self.scale}")
+    def __init__(
+        self,
+        index: int,
+        pts_s: float,
+        image: ImageU8 | Picture,
+        scale: float = 1.0,
+        following: ImageU8 | Picture | None = None,
+    ) -> None:
+        """Hold a picture, or an ``(H, W, 3) uint8`` image, and the one that follows it.
+
+        Raises:
+            ValueError: an image or the scale is not as it must be, or the two pictures differ in size.
+        """
+        picture = as_picture(image)
+        width_px, height_px = picture.size_px
+        if isinstance(following, np.ndarray):
+            shape = (height_px, width_px, 3)
+            if following.shape != shape or following.dtype != np.uint8:
+                raise ValueError(f"the following picture is {shape} uint8, got {following.shape} {following.dtype}")
+        after = None if following is None else as_picture(following)
+        if after is not None and after.size_px != picture.size_px:
+            raise ValueError(f"the following picture is {picture.size_px} in size, got {after.size_px}")
+        if not 0 < scale <= 1:
+            raise ValueError(f"scale must be in (0, 1], got {scale}")
+        for name, value in zip(self.__slots__, (index, pts_s, picture, scale, after), strict=True):
+            object.__setattr__(self, name, value)
+
+    @property
+    def image(self) -> ImageU8:
+        """The whole picture, ``(H, W, 3) uint8`` RGB, upright."""
+        return self.picture.image
+
+    @property
+    def following(self) -> ImageU8 | None:
+        """The whole picture that follows, of the same shape; None where there is none."""
+        return None if self.next_picture is None else self.next_picture.image
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,8 +164,8 @@ class _Faces:
 
     def add(self, frame: Frame, face: FaceDetection, mesh: FaceMesh) -> None:
         """Cut one face out of its frame and the next one."""
-        exact = crop_face(frame.image, face, self._contract, frame.following)
-        wide = crop_face(frame.image, face, _WIDE, frame.following)
+        exact = crop_face(frame.picture, face, self._contract, frame.next_picture)
+        wide = crop_face(frame.picture, face, _WIDE, frame.next_picture)
         quality = measure(np.ascontiguousarray(exact[..., :3]), face.box.side_px / frame.scale)
         self._exact.append(exact)
         self._wide.append(wide[..., :3])

@@ -32,6 +32,11 @@ def test_none_is_an_item_like_any_other() -> None:
         assert list(ahead) == [None, None]
 
 
+def test_without_room_there_is_no_other_thread() -> None:
+    with read_ahead((threading.current_thread() for _ in range(3)), 0) as items:
+        assert list(items) == [threading.current_thread()] * 3
+
+
 def test_an_error_comes_out_unchanged_in_its_place() -> None:
     error = Boom("from the other thread")
 

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.analysis import summarise, table
 from benchmarks.clip import ClipSpec, bitrate_mbps, make_clip, repeat_clip
 from benchmarks.contenders import full_decode, peak_memory_mb
+from benchmarks.goals import judged
 from benchmarks.health_under_jobs import HealthFigures, percentiles_ms, resident_mb, small_picture
 from benchmarks.health_under_jobs import table as health_table
 
@@ -43,6 +44,26 @@ def test_table_shows_every_figure_that_has_a_goal() -> None:
     for figure in ("0.50", "10.00", "1.25", "333", "222", "1000"):
         assert figure in text
     assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
+
+
+def test_each_goal_is_judged_by_the_median_and_the_gate_is_wider() -> None:
+    results = summarise([turn(1, 1, 10), turn(2, 1, 6), turn(2, 1, 6)]) | {
+        "cold_cli_seconds": {"median": 1.1, "min": 0.5, "max": 9.0},
+        "short_extra_ms": {"median": 251.0, "min": 1.0, "max": 300.0},
+    }
+
+    rows = {row["name"]: (row["value"], row["met"], row["passes_gate"]) for row in judged(results)}
+
+    assert rows == {
+        "analysis_to_decode": (2.0, False, False),
+        "naive_to_analysis": (3.0, False, False),
+        "short_extra_ms": (251.0, False, True),
+        "cold_cli_seconds": (1.1, True, True),
+        "analysis_peak_mb": (200, True, True),
+    }
+    busy = {row["name"]: row for row in judged(summarise([turn(1.2, 1, 6)]))}
+    assert [busy["analysis_to_decode"][key] for key in ("met", "passes_gate")] == [False, True]
+    assert [busy["naive_to_analysis"][key] for key in ("met", "passes_gate")] == [False, True]
 
 
 def test_repeated_clip_lasts_longer_at_the_same_bitrate(tmp_path: Path) -> None:

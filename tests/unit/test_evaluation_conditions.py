@@ -1,6 +1,5 @@
 """Damage done to frames: levels as published, the same on every machine, and never to what is around the video."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -240,11 +239,7 @@ def test_damage_to_the_file_is_still_told() -> None:
 
 
 def shown(times_s: list[float], rate_hz: int) -> list[tuple[float, int]]:
-    blank = Frame(0, 0.0, np.zeros((2, 2, 3), np.uint8))
-    frames = [
-        replace(blank, index=number, pts_s=time_s, image=np.full((2, 2, 3), number, np.uint8))
-        for number, time_s in enumerate(times_s)
-    ]
+    frames = [Frame(number, time_s, np.full((2, 2, 3), number, np.uint8)) for number, time_s in enumerate(times_s)]
     return [(time_s, int(image[0, 0, 0])) for time_s, image in at_rate(frames, rate_hz)]
 
 

@@ -100,6 +100,22 @@ def test_one_thread_is_enough_and_gives_the_same_report(clip: Path, reads_ahead:
     assert without_timings(report) == without_timings(analyzer().analyze(clip, TRUSTING))
 
 
+def test_finding_faces_in_a_thread_of_its_own_gives_the_same_report(clip: Path) -> None:
+    finders = set()
+
+    class Watched(FakeDetector):
+        def detect(self, image: ImageU8) -> list[FaceDetection]:
+            finders.add(threading.current_thread())
+            return super().detect(image)
+
+    parts = (FakeVideoOpener(), Watched(), FakeBackend(), make_manifest())
+    report = Analyzer(*parts, finds_ahead=True).analyze(clip, TRUSTING)
+
+    assert threading.current_thread() not in finders
+    assert len(finders) == 1
+    assert without_timings(report) == without_timings(analyzer().analyze(clip, TRUSTING))
+
+
 def test_a_low_logit_is_real(clip: Path) -> None:
     assert analyzer(backend=FakeBackend(logit=-2.0)).analyze(clip, TRUSTING).verdict is Verdict.REAL
 

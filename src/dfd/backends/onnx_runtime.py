@@ -1,5 +1,6 @@
 """The embedded backend: ONNX Runtime in this process, on the CPU or on a CUDA card."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,13 @@ from dfd.onnx_sessions import RUNTIME_ERRORS, device_of, open_session
 from dfd.ports import ModelBackend
 from dfd.processors import available_cpus
 from dfd.types import FloatArray
+
+_PIECE = 8
+"""Crops for one call of the runtime on the CPU. A call has one thread, and there are as many at a time as threads.
+
+On two, 32 crops of the shipped model take 3.0 ms of processor time each, 4.0 in one call that both threads share, and
+3.7 in one call with one thread.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class OnnxRuntimeBackend(ModelBackend):
         Args:
             weights: the ONNX file.
             manifest: says how the model is fed and what it emits.
-            threads: threads for one inference on the CPU; 0 takes every CPU this process may use.
+            threads: how many pieces of a batch are scored at a time on the CPU; 0: one for each that may be used.
             device: where it is computed.
 
         Raises:
@@ -53,10 +61,13 @@ class OnnxRuntimeBackend(ModelBackend):
         self._manifest = manifest
         self._crop_shape = manifest.input.tensor_shape
         try:
-            self._session = open_session(weights, threads or available_cpus(), device)
+            self._session = open_session(weights, 1, device)
         except RUNTIME_ERRORS as error:
             raise ModelCorrupt(f"ONNX Runtime cannot load {weights}: {_first_line(error)}") from error
         self._input_name = _checked_input(self._session, self._crop_shape, weights)
+        on_card = self.device is Device.CUDA
+        self._piece = manifest.max_batch if on_card else min(manifest.max_batch, _PIECE)
+        self._pool = ThreadPoolExecutor(1 if on_card else threads or available_cpus(), thread_name_prefix="dfd-onnx")
 
     @property
     def name(self) -> str:
@@ -75,16 +86,16 @@ class OnnxRuntimeBackend(ModelBackend):
         return Tensors(self._input_name, str(output.name), len(output.shape) > 1)
 
     def predict(self, batch: FloatArray) -> npt.NDArray[np.float32]:
-        """Score a batch, in pieces of at most the manifest's ``max_batch``; see `ModelBackend.predict`.
+        """Score a batch, in pieces of at most the manifest's ``max_batch``, and 8 on the CPU; see the port.
 
         Raises:
             ValueError: `batch` is not what the manifest says, which is the caller's mistake.
             BackendUnavailable: the model fails, or answers the wrong shape or non-finite numbers.
         """
         check_batch(batch, self._manifest)
-        step = self._manifest.max_batch
-        pieces = [self._run(batch[start : start + step]) for start in range(0, len(batch), step)]
-        outputs = np.concatenate(pieces) if pieces else np.empty(0, np.float32)
+        pieces = [batch[start : start + self._piece] for start in range(0, len(batch), self._piece)]
+        scored = list(self._pool.map(self._run, pieces)) if len(pieces) > 1 else [self._run(piece) for piece in pieces]
+        outputs = np.concatenate(scored) if scored else np.empty(0, np.float32)
         return as_logits(outputs, self._manifest.output)
 
     def ready(self) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import cv2
 from threadpoolctl import threadpool_limits
 
 import dfd
@@ -33,6 +34,9 @@ from dfd.ports import FaceDetector, ModelBackend, VideoOpener
 from dfd.report import ModelIdentity, Origin
 from dfd.settings import Settings
 from dfd.telemetry.logs import log_backend_event
+
+_THREADS_TO_FIND_AHEAD = 4
+"""From so many on, looking for faces and scoring them in one thread would be slower than decoding in the others."""
 
 Model = tuple[ModelBackend, ModelManifest]
 """A loaded model, and what it says of itself."""
@@ -63,6 +67,7 @@ class Parts:
             self.backend,
             self.manifest,
             reads_ahead=self.threads > 1,
+            finds_ahead=self.threads >= _THREADS_TO_FIND_AHEAD,
             origin=Origin(dfd.__version__, self.settings, read_credentials=self.read_credentials),
         )
 
@@ -87,7 +92,7 @@ def build_detector(
         if retinaface_weights is None:
             raise ConfigurationError("FACE_DETECTOR is retinaface, but RETINAFACE_WEIGHTS is not set")
         return RetinaFaceDetector(retinaface_weights, threads=threads, device=device)
-    return BlazeFaceDetector(threads=threads, device=device)
+    return BlazeFaceDetector(device=device)
 
 
 def build_model(settings: Settings, listener: Listener = log_backend_event) -> Model:
@@ -122,6 +127,7 @@ def build_parts(
     """
     # What an analysis multiplies is small: more threads of numpy's BLAS only spin, and take cores from the decoder.
     threadpool_limits(1, user_api="blas")
+    cv2.setNumThreads(1)  # pictures of faces are small: OpenCV's threads wake for less than they cost
     opener = opener or build_opener(settings)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
         chosen = settings.face_detector, settings.cpu_threads, settings.device, settings.retinaface_weights

@@ -79,12 +79,12 @@ class _ChangedVideo(VideoSource):
     def sample(self, times_s: Sequence[float], *, with_next: bool = False) -> Iterator[Frame]:
         for frame in self._source.sample(times_s, with_next=with_next):
             resized = _resized(frame, self._factor)
-            yield replace(
-                resized,
-                image=self._changed(resized.image, (self._seed, frame.index)),
-                following=None
-                if resized.following is None
-                else self._changed(resized.following, (self._seed, frame.index, 1)),
+            yield Frame(
+                resized.index,
+                resized.pts_s,
+                self._changed(resized.image, (self._seed, frame.index)),
+                resized.scale,
+                None if resized.following is None else self._changed(resized.following, (self._seed, frame.index, 1)),
             )
 
     def _changed(self, image: ImageU8, seed: tuple[int, ...]) -> ImageU8:
@@ -98,11 +98,11 @@ class _ChangedVideo(VideoSource):
 def _resized(frame: Frame, factor: float) -> Frame:
     """The frame of a video that was made smaller by `factor`, at most 1; what was smaller already stays."""
     if frame.scale <= factor:
-        return replace(frame, scale=min(1.0, frame.scale / factor))
-    height, width = frame.image.shape[:2]
+        return Frame(frame.index, frame.pts_s, frame.picture, min(1.0, frame.scale / factor), frame.next_picture)
+    width, height = frame.picture.size_px
     size = (max(1, math.floor(width * factor / frame.scale)), max(1, math.floor(height * factor / frame.scale)))
     following = None if frame.following is None else _shrunk(frame.following, size)
-    return replace(frame, image=_shrunk(frame.image, size), scale=1.0, following=following)
+    return Frame(frame.index, frame.pts_s, _shrunk(frame.image, size), 1.0, following)
 
 
 def _shrunk(image: ImageU8, size_px: tuple[int, int]) -> ImageU8:

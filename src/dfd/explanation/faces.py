@@ -113,7 +113,7 @@ def find_face(source: VideoSource, detector: FaceDetector, place: FacePlace, con
     detection = _detection(frame, detector, place)
     return FoundFace(
         place=place,
-        crop=crop_face(frame.image, detection, contract, frame.following),
+        crop=crop_face(frame.picture, detection, contract, frame.next_picture),
         landmarks_px=landmarks_in_crop(detection, contract),
         image=frame.image,
         detection=detection,

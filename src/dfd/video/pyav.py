@@ -7,8 +7,9 @@ from pathlib import Path
 
 from dfd.errors import UnreadableVideo
 from dfd.media import MediaFacts
+from dfd.pictures import Picture
 from dfd.ports import VideoOpener, VideoSource
-from dfd.types import Frame, ImageU8, VideoInfo
+from dfd.types import Frame, VideoInfo
 from dfd.video.convert import FrameConverter, Orientations
 from dfd.video.fetch import Fetch, Sampled, fetch
 from dfd.video.handover import within_depth
@@ -147,19 +148,19 @@ class PyAvVideo(VideoSource):
         fetching = self._decoder.fetch(times_s, with_next=with_next)
         count = 0
         for sampled in fetching.frames():
-            image, scale = self._converter.convert(sampled.frame, sampled.orientation)
-            yield Frame(count, sampled.pts_s, image, scale, self._following(sampled, image))
+            picture, scale = self._converter.picture(sampled.frame, sampled.orientation)
+            yield Frame(count, sampled.pts_s, picture, scale, self._following(sampled, picture))
             count += 1
         if not count:
             raise UnreadableVideo(f"{self._decoder.name}: not one frame of it can be decoded; it is damaged or cut off")
         self._complete = not fetching.damaged
 
-    def _following(self, sampled: Sampled, image: ImageU8) -> ImageU8 | None:
-        """The picture that follows a sampled one, `image`; None where there is none of its size."""
+    def _following(self, sampled: Sampled, picture: Picture) -> Picture | None:
+        """The picture that follows a sampled one, `picture`; None where there is none of its size."""
         if sampled.following is None:
             return None
-        following, _ = self._converter.convert(sampled.following, sampled.following_orientation)
-        return following if following.shape == image.shape else None
+        following, _ = self._converter.picture(sampled.following, sampled.following_orientation)
+        return following if following.size_px == picture.size_px else None
 
     def close(self) -> None:
         self._closed = True

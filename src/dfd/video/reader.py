@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from dfd.errors import MediaNotFound, NotAFile, NoVideoStream, UnreadableVideo, UnsupportedCodec
+from dfd.processors import available_cpus
 from dfd.video.limits import MediaLimits
 
 VIDEO_FORMATS = "mov,matroska,webm,avi,asf,flv,mpegts,mpeg,mpegvideo,ogg,mxf,nut,ivf,dv,rm,m4v,mjpeg,h264,hevc,obu"
@@ -190,7 +191,7 @@ class StreamReader:
         self._limits.check_size(self.name, context.width, context.height)
         context.options = {"max_pixels": str(self._limits.max_pixels)}
         context.thread_type = "AUTO"
-        wanted = self._threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+        wanted = self._threads or min(available_cpus(), _MOST_THREADS)
         context.thread_count = max(1, min(wanted, _PIXELS_IN_FLIGHT // max(1, context.width * context.height)))
 
 
