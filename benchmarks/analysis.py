@@ -63,9 +63,9 @@ def measure(folder: Path, repeat: int, threads: int, *, quick: bool) -> Results:
         folder: where the clips are kept.
         repeat: number of turns.
         threads: for every contender.
-        quick: a short clip, and no memory of large or long ones: to see that it works.
+        quick: a clip that is soon made, and no memory of large or long ones: to see that it works.
     """
-    main_spec = replace(FULL_HD, seconds=4.0, repeats=1) if quick else FULL_HD
+    main_spec = replace(FULL_HD, seconds=4.0, repeats=5) if quick else FULL_HD
     main_clip = _clip(folder, "quick" if quick else "full_hd", main_spec)
     cold_clip = _clip(folder, "cold_start", COLD_START)
     turns = []
