@@ -128,6 +128,10 @@ train: $(TRAIN) ## Train the model on DFD_DATA_DIR, into OUT (ARGS="--help"); ca
 samples: $(DEV) ## Make the sample clips again
 	.venv/bin/python -m samples.make_samples
 
+.PHONY: screenshots
+screenshots: $(DEV) ## Make the pictures of the page in docs/assets again (needs Debian's chromium)
+	.venv/bin/python -m tests.browser.screenshots
+
 .PHONY: lock
 lock: ## Pin every requirement again (needs uv; LOCK="--upgrade" for newer releases)
 	$(compile) --group build -o requirements/build.txt
