@@ -39,8 +39,8 @@ def test_the_marker_is_found_wherever_it_lies(before: int, marker: bytes) -> Non
 
 @given(st.binary(max_size=300))
 def test_other_bytes_are_not_worth_a_look(content: bytes) -> None:
-    assert may_hold_credentials(io.BytesIO(content)) == (STORE in content or b"dcterms:provenance" in content)
-    assert not may_hold_credentials(io.BytesIO(b"c2pa" + content))
+    for whole in (content, b"c2pa" + content):  # the beginning of a marker is none
+        assert may_hold_credentials(io.BytesIO(whole)) == (STORE in whole or b"dcterms:provenance" in whole)
 
 
 @pytest.mark.parametrize(
