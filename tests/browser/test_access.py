@@ -73,6 +73,7 @@ def test_a_page_of_another_site_can_do_nothing_with_the_cookie(browser: Browser,
                 }""",
                 forget,
             )
+        page.wait_for_url(forget)
         visit.allow(elsewhere)
         assert answered.value.status == 401
     with guarded.client() as client:
