@@ -94,10 +94,11 @@ def test_by_keyboard_alone_from_the_first_page_to_the_heat_map(visit: Visit) -> 
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
     with page.expect_file_chooser() as chosen:
         page.keyboard.press("Tab")
         expect(page.get_by_label("Choose videos")).to_be_focused()
-        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
     chosen.value.set_files(SAMPLES / "fake_swap.mp4")
     page.wait_for_selector(".verdict")
     expect(page.locator("main")).to_be_focused()
