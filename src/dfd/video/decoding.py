@@ -43,7 +43,7 @@ def serve(channel: Channel, fds: Sequence[int]) -> None:
         decoder = LocalDecoder(readers[0], opening.limits, raw=True)
     except InputError as error:
         starved = isinstance(error.__cause__, MemoryError) or any(reader.starved for reader in readers)
-        channel.send(Kind.ERROR, _error(error, starved and _is_short(opening.limits)))
+        channel.send(Kind.ERROR, _error(error, (starved and _is_short(opening.limits)) or _came_near(0)))
         return
     channel.send(Kind.OPENED, Opened(decoder.info, decoder.pixel_aspect, decoder.facts).packed())
     _Server(channel, decoder).run()
@@ -51,6 +51,9 @@ def serve(channel: Channel, fds: Sequence[int]) -> None:
 
 _FRAMES_NEAR = 4
 """A decoder takes memory for some frames at once."""
+
+_RESERVED_NEAR = 96 << 20
+"""What threads and allocators have reserved and not touched: it counts for the bound, and not for the peak."""
 
 
 class _Stopped(Exception):
@@ -98,10 +101,7 @@ class _Server:
 
         A decoder said so, or it came near its bound: with several threads it may tell of that as of any other damage.
         """
-        peak_bytes = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        bound_bytes = resource.getrlimit(resource.RLIMIT_DATA)[0]
-        near_bytes = _FRAMES_NEAR * self._room.picture_bytes
-        return self._decoder.reader.starved or 0 <= bound_bytes <= peak_bytes + near_bytes
+        return self._decoder.reader.starved or _came_near(_FRAMES_NEAR * self._room.picture_bytes)
 
     def _hand_over(self, sampled: Sampled) -> None:
         while self._channel.pending():
@@ -145,6 +145,13 @@ def _error(error: InputError, is_short: bool) -> bytes:
 def _again(fd: int) -> FileIO:
     os.lseek(fd, 0, os.SEEK_SET)
     return FileIO(os.dup(fd))
+
+
+def _came_near(frames_bytes: int) -> bool:
+    """Whether this process came within some frames of its bound."""
+    peak_bytes = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    bound_bytes = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    return 0 <= bound_bytes <= peak_bytes + frames_bytes + _RESERVED_NEAR
 
 
 def _is_short(limits: MediaLimits) -> bool:
