@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 from tests.api_client import client_of
 from tests.fuzz.bombs import ANY, endless_body
+from tests.nurseries import forked, nurseries
 
 from dfd.api.services import ServicePolicy
 from dfd.bootstrap.service import build_services
@@ -91,12 +92,11 @@ class Service:
     def left(self) -> Left:
         """What this process holds now, besides what it needs."""
         gc.collect()
-        children = _children("self")
-        grandchildren = [one for child in children for one in _children(child)]
+        children = nurseries()
         return Left(
             descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()),
             children=len(children),
-            grandchildren=len(grandchildren),
+            grandchildren=len(forked()),
             files=sum(1 for _ in self.uploads.rglob("*")),
             memory_mb=_memory_mb("self"),
             children_memory_mb=sum(_memory_mb(child) for child in children),
@@ -137,13 +137,6 @@ def summary(sent: Iterable[Sent]) -> str:
         "slowest: " + "; ".join(f"{one.name} {one.seconds:.1f}" for one in slowest),
     ]
     return "\n".join(lines)
-
-
-def _children(of: int | str) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{of}/task").iterdir():
-        found += [int(pid) for pid in (task / "children").read_text(encoding="ascii").split()]
-    return found
 
 
 def _memory_mb(of: int | str) -> float:

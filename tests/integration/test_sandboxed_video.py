@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.nurseries import forked, nurseries
 from tests.rogue_decoder import AT_OPENING, ENTRY, WHEN_ASKED
 from tests.synthetic_video import paint_number, write_picture, write_video
 
@@ -177,7 +178,7 @@ def test_it_is_turned_as_before(sandboxed: SandboxedOpener, tmp_path: Path, rota
 def test_the_system_may_kill_it(sandboxed: SandboxedOpener, tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4", frames=60)
     with sandboxed.open(path) as video:
-        for child in children_of_children():
+        for child in forked():
             os.kill(child, 9)
         with pytest.raises(DecodeOutOfMemory):
             list(video.sample([0.0, 1.0]))
@@ -189,7 +190,7 @@ def test_the_system_may_kill_it(sandboxed: SandboxedOpener, tmp_path: Path) -> N
 def test_the_nursery_may_be_killed(sandboxed: SandboxedOpener, tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4", frames=60)
     with sandboxed.open(path) as video:
-        for child in children():
+        for child in nurseries():
             os.kill(child, 9)
         with pytest.raises(Unavailable):
             list(video.sample([0.0, 1.0]))
@@ -202,7 +203,7 @@ def test_nothing_is_left_behind(sandboxed: SandboxedOpener, tmp_path: Path) -> N
     path = write_video(tmp_path / "clip.mp4", frames=60)
 
     def left() -> tuple[int, int, int]:
-        return sum(1 for _ in Path("/proc/self/fd").iterdir()), len(children()), len(children_of_children())
+        return sum(1 for _ in Path("/proc/self/fd").iterdir()), len(nurseries()), len(forked())
 
     def use() -> None:
         with sandboxed.open(path) as video:
@@ -233,14 +234,3 @@ def test_all_goes_with_the_process_that_started_it(tmp_path: Path) -> None:
             return
         time.sleep(0.05)
     pytest.fail("the nursery outlives the process that started it")
-
-
-def children(of: int | str = "self") -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{of}/task").iterdir():
-        found += [int(pid) for pid in (task / "children").read_text().split()]
-    return found
-
-
-def children_of_children() -> list[int]:
-    return [grandchild for child in children() for grandchild in children(child)]
