@@ -1,4 +1,4 @@
-"""Processes that decoders are forked from: those of this process, apart from the servers that other tests have running."""
+"""Processes that decoders are forked from: those of this process, apart from the servers that other tests run."""
 
 from pathlib import Path
 
