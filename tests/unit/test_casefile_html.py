@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.case_reports import EVIL, KEY_FRAMES, full_report
 from tests.fakes import make_face_score, make_media_facts, make_report
@@ -235,6 +235,7 @@ def test_segments_are_unbroken_stretches_of_one_face() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 3600), st.floats(0, 1)), min_size=1, max_size=60), st.floats(0, 3600))
+@example([(5e-324, 0.0)], 0.0)
 def test_a_course_stays_inside_its_chart(samples: list[tuple[float, float]], duration_s: float) -> None:
     report = report_to_dict(make_report())
     report["face_scores"] = [

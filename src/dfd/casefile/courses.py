@@ -15,6 +15,7 @@ _LEFT: Final = 34.0
 _RIGHT: Final = 8.0
 _TOP: Final = 8.0
 _BOTTOM: Final = 24.0
+_SHORTEST_S: Final = 1e-6
 _GAP_STEPS: Final = 1.5  # samples further apart than this are not joined
 
 
@@ -51,7 +52,8 @@ def course(report: Data, track_id: int) -> Chart:
     scores = sorted(
         (score for score in report["face_scores"] if score["track_id"] == track_id), key=lambda score: score["pts_s"]
     )
-    last_s = max([report["video"]["duration_s"] or 0.0, *(score["pts_s"] for score in report["face_scores"])]) or 1.0
+    last_s = max([report["video"]["duration_s"] or 0.0, *(score["pts_s"] for score in report["face_scores"])])
+    last_s = last_s if last_s >= _SHORTEST_S else 1.0  # a picture has no length
     frame = _Frame(last_s, report["threshold"], report["coverage"]["sampling_step_s"])
     segments = [one for one in segments_of(report) if one.track_id == track_id]
     over = sum(score["fake_probability"] >= report["threshold"] for score in scores)
