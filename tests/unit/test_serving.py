@@ -1,12 +1,18 @@
-"""Listening: which sockets are had, and what is said where they are not."""
+"""Listening and leaving: which sockets are had, what is said where they are not, and who is answered at the end."""
 
+import asyncio
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from tests.live_service import until
 
-from dfd.cli.serving import bound, inherited
+from dfd.cli.serving import GracefulServer, bound, inherited
 from dfd.errors import ConfigurationError
 
 
@@ -53,3 +59,31 @@ def _addresses(*hosts: str) -> Callable[..., Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in hosts]
 
     return found
+
+
+async def slow_to_apologise(scope: Scope, receive: Receive, send: Send) -> None:
+    """Needs many turns of the loop, and a while, to say that it was broken off."""
+    assert scope["type"] == "http"
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        for _ in range(20):
+            await asyncio.sleep(0.02)
+        await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+
+@pytest.mark.logs_errors
+def test_a_request_that_is_broken_off_is_still_answered() -> None:
+    config = uvicorn.Config(slow_to_apologise, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    server = GracefulServer(config, delay_s=0, handed_over=False, ready_fd=None)
+    listening = bound("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listening[0].getsockname()[1]}"
+    with ThreadPoolExecutor(2) as pool:
+        served = pool.submit(server.run, listening)
+        until(lambda: server.started, 10)
+        answer = pool.submit(httpx.get, url, timeout=30)
+        until(lambda: bool(server.server_state.tasks), 10)
+        server.should_exit = True
+        assert answer.result().status_code == 503
+        served.result()

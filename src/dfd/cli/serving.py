@@ -15,6 +15,9 @@ from dfd.errors import ConfigurationError
 KEEP_ALIVE_S: Final = 5
 """A connection over which nothing comes for so long is closed."""
 
+_LAST_WORDS_S: Final = 5
+"""Longest time that requests which were broken off have to tell their callers so."""
+
 _NOT_HERE: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 """The machine has no such address, or none of its kind."""
 
@@ -103,6 +106,8 @@ class GracefulServer(uvicorn.Server):
         else:
             await self._wait(self._delay_s, until_alone=False)
         await super().shutdown(sockets)
+        # uvicorn does not wait for those whom it has just broken off, and their answers take a few steps yet.
+        await self._wait(_LAST_WORDS_S, until_alone=True)
 
     async def _wait(self, longest_s: float, *, until_alone: bool) -> None:
         """Answer on; a second interrupt ends it."""
