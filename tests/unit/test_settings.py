@@ -9,11 +9,10 @@ from typing import Any, Final
 import pytest
 from pydantic_core import PydanticUndefined
 
-from dfd import settings as module
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.errors import ConfigurationError
 from dfd.processors import available_cpus
-from dfd.settings import Settings, default_models_dir, load_settings
+from dfd.settings import Settings, analysis, default_models_dir, load_settings, models
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "correct-horse-battery"
@@ -184,7 +183,7 @@ def test_threads_are_all_that_may_be_used_unless_told() -> None:
 
 
 def test_analyses_at_the_same_time_share_the_processors_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "available_cpus", lambda: 8)
+    monkeypatch.setattr(analysis, "available_cpus", lambda: 8)
     assert [load_settings().shared_by(count).cpu_threads for count in (1, 3, 8, 20)] == [8, 2, 1, 1]
     assert load_settings(threads=3).shared_by(8).cpu_threads == 3
 
@@ -216,8 +215,8 @@ def test_affinity_limits_the_processors(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_models_are_looked_for_in_the_package_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PACKAGED_MODELS", tmp_path / "packaged")
-    monkeypatch.setattr(module, "_CHECKOUT_MODELS", tmp_path / "checkout")
+    monkeypatch.setattr(models, "_PACKAGED_MODELS", tmp_path / "packaged")
+    monkeypatch.setattr(models, "_CHECKOUT_MODELS", tmp_path / "checkout")
     assert default_models_dir() == tmp_path / "checkout"
     (tmp_path / "packaged").mkdir()
     assert load_settings().models_dir == tmp_path / "packaged"

@@ -118,7 +118,7 @@ def key_set_of_file(path: Path) -> KeySet:
 
 
 def key_set_at(url: str) -> KeySet:
-    """The keys at an address of ``https``, or of this machine (`dfd.setting_types.KeySetPlace` sees to that)."""
+    """The keys at an address of ``https``, or of this machine (`dfd.settings.types.KeySetPlace` sees to that)."""
     opener = urllib.request.build_opener(_NoRedirects)
 
     def load() -> bytes:

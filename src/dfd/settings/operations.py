@@ -1,12 +1,11 @@
-"""What an operator may set of stopping and tracing; a part of `dfd.settings.Settings`."""
+"""Settings of stopping and tracing. A part of `dfd.settings.Settings`."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import unquote
 
 from pydantic import BaseModel, Field, SecretStr
 
-from dfd.setting_types import HttpUrl
+from dfd.settings.types import HttpUrl
 
 
 class OperationSettings(BaseModel):
@@ -50,21 +49,3 @@ class OperationSettings(BaseModel):
         given = self.otel_exporter_otlp_headers.get_secret_value() if self.otel_exporter_otlp_headers else ""
         pairs = (one.partition("=") for one in given.split(",") if one.strip())
         return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
-
-
-def contradictions(settings: Mapping[str, Any]) -> list[str]:
-    """What settings say that each may say, and that not both can mean; a sentence that names them for each."""
-    found = []
-    if settings["metrics_port"] and settings["metrics_port"] == settings["port"]:
-        found.append("METRICS_PORT and PORT must differ; without METRICS_PORT, PORT shows the metrics too")
-    if (settings["storage_access_key_id"] is None) != (settings["storage_secret_access_key"] is None):
-        found.append("STORAGE_ACCESS_KEY_ID and STORAGE_SECRET_ACCESS_KEY go together, and one of them is not set")
-    scheme, is_address, _ = (settings["storage_url"] or "").partition("://")
-    if is_address and scheme != "s3":
-        found.append("STORAGE_URL must be s3://BUCKET/PREFIX, or the path of a folder")
-    if settings["presigned_downloads"] and scheme != "s3":
-        found.append("PRESIGNED_DOWNLOADS is on, but STORAGE_URL names no bucket: a folder has no addresses")
-    headers = settings["otel_exporter_otlp_headers"]
-    if headers and any("=" not in one for one in headers.get_secret_value().split(",") if one.strip()):
-        found.append("OTEL_EXPORTER_OTLP_HEADERS must be name=value, with commas between")
-    return found

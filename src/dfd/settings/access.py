@@ -1,17 +1,17 @@
-"""Settings of who may ask for what, and how often. Part of `dfd.settings.Settings`, which reads them."""
+"""Settings of who may ask for what, and how often. A part of `dfd.settings.Settings`."""
 
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode
 
-from dfd.setting_types import AuthMethods, KeySetPlace, Origins, weakness_of
+from dfd.settings.types import AuthMethods, KeySetPlace, Origins, weakness_of
 
 LEAST_SIGNING_BYTES = 32
 """A shared secret that signs tokens is at least as long as the hash it is used with (RFC 7518, 3.2)."""
 
 
-class AccessSettings(BaseSettings):
+class AccessSettings(BaseModel):
     """The settings of access."""
 
     cors_origins: Annotated[Origins, NoDecode] = Field(
@@ -51,6 +51,11 @@ class AccessSettings(BaseSettings):
     tenant_queued_jobs: int | None = Field(
         None, ge=1, description="Most jobs of one tenant that may wait; unset: as many as of all"
     )
+    session_secret: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="Seals the cookies of who has signed in on the page, the same on all replicas; unset: `JWT_SECRET`",
+    )
     audit_retention_days: float = Field(365.0, gt=0, description="Days that the audit log is kept")
 
     @model_validator(mode="after")
@@ -86,3 +91,8 @@ class AccessSettings(BaseSettings):
         """
         wanted = self.require_auth and "bearer" in self.auth_methods
         return self.jwt_secret.get_secret_value().strip() if wanted and self.jwt_secret else None
+
+    @property
+    def sealing_secret(self) -> str | None:
+        """What sessions of the page are sealed with; None where each process may draw its own."""
+        return self.session_secret.get_secret_value() if self.session_secret else self.bearer_token
