@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -151,7 +152,12 @@ def test_whatever_names_a_job_reaches_no_further_than_the_tenant() -> None:
 
 
 async def test_what_is_open_answers_anyone() -> None:
-    statuses = {"get_asset": 404, "sign_in": 403, "sign_out": 403}  # no such file; not from a page of ours
+    statuses = {
+        "get_asset": 404,
+        "swagger_ui_file": 404,
+        "sign_in": 403,
+        "sign_out": 403,
+    }  # no such file; not from a page of ours
     async with World().client() as client:
         for method, path, name in EVERY:
             if name in OPEN:
@@ -467,8 +473,20 @@ async def test_every_answer_tells_browsers_to_do_nothing_with_it() -> None:
 async def test_the_documentation_runs_the_script_it_brings_and_no_other() -> None:
     async with World().client() as client:
         page = await client.get("/docs")
+        addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        files = [await client.get(address) for address in addresses]
+        missing = await client.get("/docs/0/redoc.standalone.js")
     policy = page.headers["content-security-policy"]
     assert policy.count("'sha256-") == 1
     assert "'unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0]
+    assert "http" not in policy
     assert "SwaggerUIBundle" in page.text
     assert json.dumps("/openapi.json")[1:-1] in page.text
+    assert [answer.status_code for answer in files] == [200, 200, 200]
+    assert {answer.headers["content-type"].partition(";")[0] for answer in files} == {
+        "text/javascript",
+        "text/css",
+        "image/svg+xml",
+    }
+    assert b"SwaggerUIBundle" in next(answer.content for answer in files if "javascript" in str(answer.headers))
+    assert missing.status_code == 404

@@ -72,7 +72,7 @@ OPEN: Final = frozenset(
         "signing_keys",
         "openapi",
         "swagger_ui_html",
-        "swagger_ui_redirect",
+        "swagger_ui_file",
         "get_asset",
         "ask_to_sign_in",
         "sign_in",

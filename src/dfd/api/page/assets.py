@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,15 +32,23 @@ class Asset:
 
 
 class Assets:
-    """Every file of a folder.
+    """Files of a folder.
 
     Attributes:
         version: hash over all of them, a part of each address.
     """
 
-    def __init__(self, folder: Path = _FOLDER) -> None:
-        """Read the files of `folder`; what lies there and is of no known kind is an error of who put it there."""
-        self._files = {path.name: _read(path) for path in sorted(folder.iterdir())}
+    def __init__(self, folder: Path = _FOLDER, names: Collection[str] | None = None, root: str = "/static") -> None:
+        """Read files.
+
+        Args:
+            folder: where they lie.
+            names: which; None is every file there, and one of no known kind is then an error of who put it there.
+            root: path that their addresses begin with.
+        """
+        self._root = root
+        chosen = (path.name for path in folder.iterdir()) if names is None else names
+        self._files = {name: _read(folder / name) for name in sorted(chosen)}
         hashed = hashlib.sha256("".join(name + asset.tag for name, asset in self._files.items()).encode())
         self.version = hashed.hexdigest()[:16]
 
@@ -50,7 +59,7 @@ class Assets:
             KeyError: there is none of this name.
         """
         self._files[name]
-        return f"/static/{self.version}/{name}"
+        return f"{self._root}/{self.version}/{name}"
 
     @property
     def modules(self) -> list[str]:
