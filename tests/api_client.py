@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from dfd.monitoring.monitor import ModelMonitor
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import ModelBackend
 from dfd.ports.access import KeyStore, TokenVerifier
-from dfd.report import Report
+from dfd.report import Origin, Report
 from dfd.rollout.live import LiveModel, LoadedModel, VideoAnalyzer
 
 TOKEN = "correct horse battery".replace(" ", "-")
@@ -40,7 +40,7 @@ class FakeAnalyzer(VideoAnalyzer):
     """Answers at once, or when told to, and remembers what it was given.
 
     Attributes:
-        report: the answer.
+        report: the answer, but for the options, which are those that were given.
         error: raised instead, or made from the path.
         hold: keeps every analysis running, frame after frame, until it is set.
         started: released once for each analysis that began.
@@ -55,6 +55,7 @@ class FakeAnalyzer(VideoAnalyzer):
     paths: list[Path] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
     options: list[AnalysisOptions] = field(default_factory=list)
+    answers: list[Report] = field(default_factory=list)
 
     def analyze(
         self, path: Path, options: AnalysisOptions, progress: Callable[[Progress], None] | None = None
@@ -69,7 +70,10 @@ class FakeAnalyzer(VideoAnalyzer):
                     progress(Progress(1, 2))
             if self.error is not None:
                 raise self.error(path) if callable(self.error) else self.error
-            return self.report
+            said = self.report.provenance
+            settings = {**said.settings, **asdict(options)}
+            self.answers.append(replace(self.report, provenance=replace(said, settings=settings)))
+            return self.answers[-1]
         finally:
             self.ended.release()
 
@@ -100,7 +104,15 @@ def make_services(
         authenticator = Authenticator(lambda: 100.0, bearer=bearer_token, keys=keys, tokens=tokens)
     model = make_report().model
     store = FakeJobStore()
-    in_memory = JobDesk(store, FakeStorage(), FakeQueue(), lambda _sha256: model, "1", JobPolicy(), lambda: 100.0)
+    in_memory = JobDesk(
+        store,
+        FakeStorage(),
+        FakeQueue(),
+        lambda _sha256: model,
+        Origin("1", {"face_detector": "blazeface"}),
+        JobPolicy(),
+        lambda: 100.0,
+    )
     return Services(
         model=LiveModel(LoadedModel(analyzer or FakeAnalyzer(), backend or FakeBackend(), manifest or make_manifest())),
         options=AnalysisOptions(),

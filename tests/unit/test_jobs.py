@@ -46,7 +46,7 @@ from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports import JobFilter
 from dfd.quality import QualityLimits
 from dfd.queues.embedded import EmbeddedQueue
-from dfd.report import Report
+from dfd.report import Origin, Report
 from dfd.reporting import report_to_dict
 from dfd.types import Verdict
 
@@ -67,6 +67,7 @@ class House:
     notifier: FakeNotifier | None = field(default_factory=FakeNotifier)
     delivery_policy: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     stop: threading.Event = field(default_factory=threading.Event)
+    origin: Origin = field(default_factory=lambda: Origin("1", {"face_detector": "blazeface"}))
 
     def clock(self) -> float:
         return self.now_s
@@ -74,7 +75,9 @@ class House:
     @property
     def desk(self) -> JobDesk:
         model = make_report().model
-        return JobDesk(self.store, self.storage, self.queue, lambda _sha256: model, "1", self.policy, self.clock)
+        return JobDesk(
+            self.store, self.storage, self.queue, lambda _sha256: model, self.origin, self.policy, self.clock
+        )
 
     def worker(self, analyze: Callable[..., Report] | None = None) -> Worker:
         return Worker(
@@ -146,10 +149,20 @@ def test_options_survive_being_kept() -> None:
 
 
 def test_a_known_answer_holds_whichever_backend_scored_for_the_model() -> None:
-    model, options = make_report().model, options_to_dict(AnalysisOptions())
-    key = result_key("ab", model, options, "1")
-    assert key == result_key("ab", replace(model, backends=("oip",)), options, "1")
-    assert key != result_key("ab", replace(model, version="9"), options, "1")
+    model, said = make_report().model, make_report().provenance
+    key = result_key("ab", model, said)
+    assert key == result_key("ab", replace(model, backends=("oip",)), said)
+    assert key == result_key("ab", model, replace(said, sampled_pts_s=()))
+    assert key != result_key("ab", replace(model, version="9"), said)
+    assert key != result_key("ab", model, replace(said, dfd_version="9"))
+
+
+def test_a_report_of_another_detector_is_no_answer(file: ReceivedFile) -> None:
+    house = House()
+    house.desk.submit([file], REQUEST)
+    assert house.worker().run_one(house.stop)
+    house.origin = Origin("1", {"face_detector": "haar"})
+    assert house.desk.submit([file], REQUEST)[0].state is JobState.QUEUED
 
 
 def test_a_known_file_is_answered_at_once(house: House, file: ReceivedFile) -> None:
@@ -603,7 +616,7 @@ def test_a_retry_that_fails_leaves_no_file(house: House, file: ReceivedFile, mon
 def test_without_a_model_no_file_is_known(house: House, file: ReceivedFile) -> None:
     house.desk.submit([file], REQUEST)
     house.worker().run_one(house.stop)
-    desk = JobDesk(house.store, house.storage, house.queue, None, "1", house.policy, house.clock)
+    desk = JobDesk(house.store, house.storage, house.queue, None, house.origin, house.policy, house.clock)
     assert desk.submit([file], REQUEST)[0].state is JobState.QUEUED
 
 

@@ -90,7 +90,9 @@ def test_the_route_is_no_part_of_the_promised_interface(metrics: Metrics) -> Non
 def test_an_analysis_is_counted_with_its_verdict_scores_and_stages(metrics: Metrics, tmp_path: Path) -> None:
     report = make_report(reasons=(Reason.TOO_DARK,), timings_ms={"total": 1500.0, "detect": 20.0})
     (tmp_path / "clip").write_bytes(b"video")
-    assert ObservedAnalyzer(FakeAnalyzer(report), metrics).analyze(tmp_path / "clip", AnalysisOptions()) is report
+    analyzer = FakeAnalyzer(report)
+    answer = ObservedAnalyzer(analyzer, metrics).analyze(tmp_path / "clip", AnalysisOptions())
+    assert answer is analyzer.answers[0]
     which = {"model": "deepfake", "model_version": "1"}
     assert value(metrics, "dfd_analyses_total", **which, verdict="fake") == 1
     assert value(metrics, "dfd_analysis_reasons_total", **which, reason="too_dark") == 1

@@ -59,6 +59,11 @@ class Parts:
         """What reports call the model."""
         return self.manifest.identity()
 
+    @property
+    def origin(self) -> Origin:
+        """What reports say of an analyzer of these parts."""
+        return Origin(dfd.__version__, self.settings, read_credentials=self.read_credentials)
+
     def analyzer(self) -> Analyzer:
         """Put the parts together."""
         return Analyzer(
@@ -68,7 +73,7 @@ class Parts:
             self.manifest,
             reads_ahead=self.threads > 1,
             finds_ahead=self.threads >= _THREADS_TO_FIND_AHEAD,
-            origin=Origin(dfd.__version__, self.settings, read_credentials=self.read_credentials),
+            origin=self.origin,
         )
 
     def explained_videos(self) -> ExplainedVideos:

@@ -35,7 +35,7 @@ from dfd.ports.rollouts import RolloutStore
 from dfd.ports.storage import ObjectStorage
 from dfd.ports.usage import UsageMeter
 from dfd.queues.embedded import EmbeddedQueue
-from dfd.report import ModelIdentity
+from dfd.report import ModelIdentity, Origin
 from dfd.reporting import report_to_dict
 from dfd.rollout.desk import LabelledOutcomes
 from dfd.settings import Settings
@@ -77,13 +77,14 @@ class JobParts:
     write: Write = report_to_dict
     signing_keys: tuple[Mapping[str, str], ...] = ()
 
-    def desk(self, answering: Callable[[str], ModelIdentity] | None) -> JobDesk:
+    def desk(self, answering: Callable[[str], ModelIdentity] | None = None, origin: Origin | None = None) -> JobDesk:
         """Where callers hand in files; without one that names the model of a file, no file counts as known."""
-        return JobDesk(self.store, self.storage, self.queue, answering, dfd.__version__, self.policy, self.clock)
+        told = origin or Origin()
+        return JobDesk(self.store, self.storage, self.queue, answering, told, self.policy, self.clock)
 
     def callbacks(self) -> CallbackDesk:
         """Where callers hear what they were told."""
-        return CallbackDesk(self.deliveries, self.desk(None), self.notifier, self.clock)
+        return CallbackDesk(self.deliveries, self.desk(), self.notifier, self.clock)
 
     def truths(self, name: str) -> LabelledOutcomes:
         """What people said of files that a model has answered; of one file the newest word counts."""
@@ -101,7 +102,7 @@ class JobParts:
     def feedback_desk(self) -> FeedbackDesk:
         """Where people say what a video is."""
         keep_sha256 = not self.policy.zero_retention
-        return FeedbackDesk(self.feedback, self.desk(None), self.clock, keep_sha256=keep_sha256)
+        return FeedbackDesk(self.feedback, self.desk(), self.clock, keep_sha256=keep_sha256)
 
     def tallier(self) -> Tallier:
         """Counts what this process analyses."""

@@ -13,6 +13,7 @@ from dfd.monitoring.observing import Tallier, Tallying
 from dfd.ports import FaceDetector, VideoOpener
 from dfd.ports.observing import Observer
 from dfd.ports.registry import ModelRegistry
+from dfd.report import Origin
 from dfd.rollout.catalogue import ModelCatalogue
 from dfd.rollout.desk import RolloutDesk
 from dfd.rollout.follower import AliasFollower
@@ -33,6 +34,7 @@ class Live:
         load: makes another version of it ready to answer.
         follower: where `MODEL_VERSION` is an alias, what follows it.
         poll_s: seconds between two looks.
+        origin: what reports say of its analyzer, whichever version answers.
     """
 
     model: LiveModel
@@ -40,6 +42,7 @@ class Live:
     load: Callable[[str], LoadedModel]
     follower: AliasFollower | None
     poll_s: float
+    origin: Origin
 
     def desk(self, jobs: JobParts) -> RolloutDesk:
         """Where rollouts of models are started and looked at."""
@@ -106,7 +109,7 @@ def build_live(
             settings.model_poll_s,
             observer=observer,
         )
-    return Live(live, registry, load, follower, settings.model_poll_s)
+    return Live(live, registry, load, follower, settings.model_poll_s, parts.origin)
 
 
 def _loaded(parts: Parts, tallier: Tallier | None, observer: Observer) -> LoadedModel:

@@ -54,7 +54,7 @@ def build_services(
             presigned_expiry_s=settings.presigned_expiry_s if settings.presigned_downloads else None,
         ),
         tf_serving=tf_serving or partial(_said_by, tf_serving_of(settings)),
-        jobs=job_parts.desk(live.model.identity_for),
+        jobs=job_parts.desk(live.model.identity_for, live.origin),
         callbacks=job_parts.callbacks(),
         feedback=job_parts.feedback_desk(),
         monitor=job_parts.monitor(live.registry),

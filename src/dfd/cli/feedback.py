@@ -30,7 +30,7 @@ def feedback(job_id: str, label: str | None, note: str | None, reviewer: str | N
         desk = parts.feedback_desk()
         given = desk.of_job(job_id) if label is None else [desk.give(job_id, Label(label), note, reviewer)]
         if label is not None:
-            tenant = parts.desk(None).get(job_id).tenant
+            tenant = parts.desk().get(job_id).tenant
             build_trail(parts).operator_did(Action.FEEDBACK_GIVEN, job_id, tenant, label=label)
     if as_json:
         sys.stdout.writelines(json.dumps(feedback_to_dict(one)) + "\n" for one in given)

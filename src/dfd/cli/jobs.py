@@ -64,7 +64,7 @@ def cancel(job_id: str) -> ExitCode:
         JobEnded: it ended before, in another way.
     """
     with opened_parts() as parts:
-        job = parts.desk(None).cancel(job_id)
+        job = parts.desk().cancel(job_id)
         build_trail(parts).operator_did(Action.JOB_CANCELLED, job_id, job.tenant)
     sys.stdout.write(f"{job.job_id} {job.state.value if job.ended else 'will be cancelled'}\n")
     return ExitCode.DONE
@@ -79,7 +79,7 @@ def retry(job_id: str) -> ExitCode:
         QueueFull, StorageUnavailable: no new job can be accepted now.
     """
     with opened_parts() as parts:
-        job = parts.desk(None).again(job_id)
+        job = parts.desk().again(job_id)
         build_trail(parts).operator_did(Action.JOB_RETRIED, job_id, job.tenant, new_job=job.job_id)
     sys.stdout.write(f"{job.job_id}\n")
     return ExitCode.DONE
@@ -98,7 +98,7 @@ def opened_parts() -> Iterator[JobParts]:
 @contextmanager
 def _desk() -> Iterator[JobDesk]:
     with opened_parts() as parts:
-        yield parts.desk(None)
+        yield parts.desk()
 
 
 def _told(job: Job) -> dict[str, Any]:

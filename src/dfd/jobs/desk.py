@@ -27,7 +27,7 @@ from dfd.jobs.uploads import KeptUploads
 from dfd.ports import JobFilter, JobQueue, JobStore
 from dfd.ports.observing import JobCensus
 from dfd.ports.storage import ObjectStorage
-from dfd.report import ModelIdentity
+from dfd.report import ModelIdentity, Origin
 from dfd.tracing import SpanKind, span
 
 _LOG = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class JobDesk:
         storage: ObjectStorage,
         queue: JobQueue,
         answering: Callable[[str], ModelIdentity] | None,
-        software: str,
+        origin: Origin,
         policy: JobPolicy,
         clock: Callable[[], float],
     ) -> None:
@@ -67,7 +67,7 @@ class JobDesk:
             queue: wakes workers.
             answering: the model that answers now for a file of a SHA-256; tells which reports still hold. None knows of
                 none: every file is analysed.
-            software: version of DFD; likewise.
+            origin: what reports say of the analyzer that answers now; likewise.
             policy: limits and times.
             clock: seconds since the epoch.
         """
@@ -75,7 +75,7 @@ class JobDesk:
         self._storage = storage
         self._queue = queue
         self._answering = answering
-        self._software = software
+        self._origin = origin
         self._policy = policy
         self._clock = clock
         self._tenant: str | None = None
@@ -259,8 +259,9 @@ class JobDesk:
         """The job as it is, or ended with the report that answered the same question before."""
         if force or self._answering is None:
             return job, None
-        model = self._answering(job.input_sha256)
-        known = self._store.answered(job.tenant, result_key(job.input_sha256, model, job.options, self._software))
+        would_say = self._origin.of(job.options, ())
+        key = result_key(job.input_sha256, self._answering(job.input_sha256), would_say)
+        known = self._store.answered(job.tenant, key)
         report = None if known is None else self._store.report(known.job_id)
         if known is None or report is None:
             return job, None

@@ -8,7 +8,7 @@ from typing import Any
 
 from dfd.pipeline import AnalysisOptions
 from dfd.quality import QualityLimits
-from dfd.report import ModelIdentity
+from dfd.report import ModelIdentity, Provenance
 
 
 def options_to_dict(options: AnalysisOptions) -> dict[str, Any]:
@@ -27,20 +27,21 @@ def options_from_dict(data: Mapping[str, Any]) -> AnalysisOptions:
     return AnalysisOptions(quality=QualityLimits(**fields.pop("quality")), **fields)
 
 
-def result_key(input_sha256: str, model: ModelIdentity, options: Mapping[str, Any], software: str) -> str:
-    """Names a question: the same file, model, options and version of DFD give the same report.
+def result_key(input_sha256: str, model: ModelIdentity, provenance: Provenance) -> str:
+    """Names a question: the same file, model, settings and version of DFD give the same report.
 
     Args:
         input_sha256: hash of the file's bytes.
         model: that answers; which backend scores for it does not count, since all agree.
-        options: of the analysis, see `options_to_dict`.
-        software: version of DFD.
+        provenance: what else the report comes from, or would come from; what was sampled does not count, since it
+            follows from the rest.
 
     Returns:
         a SHA-256 in lower-case hex.
     """
     which = {"name": model.name, "version": model.version, "weights_sha256": model.weights_sha256}
-    return fingerprint({"file": input_sha256, "model": which, "options": options, "dfd": software})
+    rest = {"settings": provenance.settings, "dfd": provenance.dfd_version}
+    return fingerprint({"file": input_sha256, "model": which, **rest})
 
 
 def fingerprint(value: Mapping[str, Any]) -> str:

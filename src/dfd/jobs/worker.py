@@ -116,7 +116,7 @@ class Worker:
             document = json.dumps(self._write(report), allow_nan=False)
         except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever happened, the job must be told
             return self._undone(job, error), None
-        key = result_key(report.input_sha256, report.model, job.options, report.provenance.dfd_version)
+        key = result_key(report.input_sha256, report.model, report.provenance)
         verdict, probability, threshold = report.verdict.value, report.fake_probability, report.threshold
         claim, clock = job.claims, self._clock
         return lambda found: found.succeeded(claim, clock(), verdict, probability, key, threshold), document
