@@ -67,6 +67,18 @@ def landmarks_in_crop(detection: FaceDetection, contract: InputContract) -> Floa
     return np.asarray(in_patch * (contract.size_px / side), dtype=np.float32)
 
 
+def crop_to_image(detection: FaceDetection, contract: InputContract) -> npt.NDArray[np.float64]:
+    """Where the picture that `crop_face` cuts lies in the image it is cut of.
+
+    Returns:
+        ``(2, 3)``: from pixel centres of the crop, ``(x, y, 1)``, to those of the image.
+    """
+    side, angle = _square(detection, contract)
+    scale = side / contract.size_px
+    to_patch = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
+    return np.asarray(_to_image(detection.box.centre_px, side, angle) @ to_patch, np.float64)
+
+
 def _square(detection: FaceDetection, contract: InputContract) -> tuple[int, float]:
     """Side in pixels of the square that is cut, and the angle by which it is turned."""
     side = max(1, round(detection.box.side_px * (1 + 2 * contract.crop_margin)))

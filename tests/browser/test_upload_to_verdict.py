@@ -1,5 +1,6 @@
 """From a file to its verdict: what is shown, how player and timeline hold together, and the heat map on request."""
 
+import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import SAMPLES
 from tests.browser.served import Served, Visit
@@ -30,6 +31,36 @@ def test_a_dropped_video_gets_a_verdict_with_faces_timeline_and_heat_map(visit: 
     assert drawn.evaluate("it => it.toDataURL()") != strong
     page.get_by_role("button", name="Show the parts").click()
     expect(page.locator("#regions tbody tr")).to_have_count(6)
+
+
+def test_the_map_of_any_moment_is_laid_over_the_video_where_the_face_is(visit: Visit, service: Served) -> None:
+    page = visit.page
+    report = service.ended(visit.upload_and_wait(SAMPLES / "fake_swap.mp4"))["result"]
+    sampled_s = min((score["pts_s"] for score in report["face_scores"]), key=lambda pts_s: abs(pts_s - 1.6))
+    visit.until("document.querySelector('#player').readyState >= 2")
+    tools = page.get_by_role("group", name="Heat map over the video")
+    tools.scroll_into_view_if_needed()
+    strength = tools.get_by_role("slider", name="Strength")
+    expect(strength).to_be_disabled()
+    page.evaluate("document.querySelector('#player').currentTime = 1.6")
+    visit.until("!document.querySelector('#player').seeking")
+    page.wait_for_function("document.querySelector('#boxes').dataset.faces === '1'")
+    bare = page.locator("#boxes").evaluate("it => it.toDataURL()")
+    button = tools.get_by_role("button", name="Heat map of this moment")
+    button.focus()
+    page.keyboard.press("Enter")
+    visit.until("document.querySelector('#boxes').dataset.maps === '1'")
+    assert visit.time_s() == pytest.approx(sampled_s, abs=1e-3)
+    expect(tools.get_by_role("status")).to_have_text("Heat map of face 1 at 0:01.5.")
+    drawn = page.locator("#boxes").evaluate("it => it.toDataURL()")
+    assert drawn != bare
+    strength.fill("30")
+    assert page.locator("#boxes").evaluate("it => it.toDataURL()") != drawn
+    page.evaluate("document.querySelector('#player').currentTime = 3")
+    visit.until("document.querySelector('#boxes').dataset.maps === '0'")
+    page.evaluate("time => (document.querySelector('#player').currentTime = time)", sampled_s)
+    visit.until("document.querySelector('#boxes').dataset.maps === '1'")
+    expect(button).to_be_disabled()  # it is there
 
 
 def test_right_after_the_upload_the_users_own_file_plays(visit: Visit) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import make_detection, make_manifest, numbered_image
 
-from dfd.cropping import centre_square, crop_face
+from dfd.cropping import centre_square, crop_face, crop_to_image, landmarks_in_crop
 from dfd.manifest import Alignment, InputContract, Layout
 from dfd.types import FaceDetection, ImageU8
 
@@ -42,6 +42,15 @@ def test_both_pictures_of_a_pair_are_cut_as_each_alone(face: FaceDetection) -> N
     assert crop.dtype == np.uint8
     assert np.array_equal(crop[..., :3], crop_face(noise(0), face, PAIR)[..., :3])
     assert np.array_equal(crop[..., 3:], crop_face(noise(1), face, PAIR)[..., :3])
+
+
+@given(faces)
+def test_the_way_back_leads_to_where_landmarks_came_from(face: FaceDetection) -> None:
+    there = landmarks_in_crop(face, PAIR)
+    assert there is not None
+    centres = np.column_stack([there.astype(np.float64) - 0.5, np.ones(len(there))])
+    assert face.landmarks_px is not None
+    assert centres @ crop_to_image(face, PAIR).T + 0.5 == pytest.approx(face.landmarks_px, abs=0.01)
 
 
 @given(faces)

@@ -275,7 +275,8 @@ def test_evidence_has_the_colour_of_what_it_speaks_for(value: float, colour: tup
 
 
 def test_the_forms_of_a_map() -> None:
-    face = ExplainedFace(place(), texture(), np.linspace(-1, 1, SIDE**2, dtype=np.float32).reshape(SIDE, SIDE))
+    heat = np.linspace(-1, 1, SIDE**2, dtype=np.float32).reshape(SIDE, SIDE)
+    face = ExplainedFace(place(), texture(), heat, (4 * SIDE, 2 * SIDE), np.array([[1.0, 0, SIDE], [0, 1, 5]]))
     sheet, overlay, layer = (
         decoded(content) for content in (face.sheet_png(100), face.overlay_png(100), face.layer_png(100))
     )
@@ -284,6 +285,20 @@ def test_the_forms_of_a_map() -> None:
     assert np.array_equal(sheet[:, 100:200], overlay)
     assert layer.shape == (100, 100, 4)
     assert layer[50, 50, 3] < 10 < layer[0, 0, 3]
+
+
+def test_a_map_for_the_whole_frame_lies_where_the_face_is() -> None:
+    heat = np.ones((SIDE, SIDE), np.float32)
+    to_frame = np.array([[0.5, 0, SIDE], [0, 0.5, 5]])  # half as large, to the right and a little down
+    face = ExplainedFace(place(), texture(), heat, (4 * SIDE, 2 * SIDE), to_frame)
+    layer = decoded(face.frame_layer_png(4 * SIDE))
+    assert layer.shape == (2 * SIDE, 4 * SIDE, 4)
+    rows, columns = np.nonzero(layer[..., 3] > 100)
+    assert (columns.min(), rows.min()) == pytest.approx((SIDE, 5), abs=1)
+    assert (columns.max(), rows.max()) == pytest.approx((1.5 * SIDE, 5 + SIDE / 2), abs=1)
+    assert not layer[:, : SIDE - 2, 3].any()
+    assert decoded(face.frame_layer_png(2 * SIDE)).shape == (SIDE, 2 * SIDE, 4)
+    assert decoded(face.frame_layer_png(9 * SIDE)).shape == layer.shape  # never larger than the frame
 
 
 def test_a_thumbnail_shows_the_face_and_what_is_around_it() -> None:
@@ -301,7 +316,7 @@ def test_pictures_are_made_from_a_file_and_its_report() -> None:
     videos = ExplainedVideos(opener(), explainer())
     meant = videos.place(report, 0, 0.1)
     made = {form: videos.heat_map_png(PATH, report, meant, form, 64) for form in Form}
-    assert len({decoded(picture).shape for picture in made.values()}) == 3
+    assert len({decoded(picture).shape for picture in made.values()}) == len(Form)
     assert decoded(videos.face_jpeg(PATH, meant, 48)).shape == (48, 48, 3)
     assert len(videos.track_regions(PATH, report, 0)) == len(Region)
     with pytest.raises(FaceNotFound):

@@ -52,7 +52,16 @@ Time = Annotated[
     ),
 ]
 Side = Annotated[
-    int, Query(ge=SMALLEST_SIDE_PX, le=LARGEST_SIDE_PX, description="Side of the face in the picture, in pixels.")
+    int,
+    Query(
+        ge=SMALLEST_SIDE_PX,
+        le=LARGEST_SIDE_PX,
+        description="Side of the face in the picture, in pixels; of `frame` its longer side.",
+    ),
+]
+Drawn = Annotated[
+    Form,
+    Query(description="Face, map and legend; the map over the face; the map alone; the map alone for the whole frame."),
 ]
 
 _ERRORS: Final = (
@@ -91,9 +100,7 @@ async def get_heat_map(
     job_id: JobId,
     track: Annotated[int | None, Query(ge=0, description="The face track; without it, any.")] = None,
     time_s: Time = None,
-    form: Annotated[Form, Query(description="Face, map and legend; the map over the face; or the map alone.")] = (
-        Form.SHEET
-    ),
+    form: Drawn = Form.SHEET,
     side: Side = 320,
 ) -> Response:
     """Draw a map of one face: orange speaks for fake, blue for real. It takes the model some 300 scores.

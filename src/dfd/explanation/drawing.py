@@ -9,6 +9,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from dfd.types import FloatArray, ImageU8
 
@@ -64,6 +65,29 @@ def sheet(face: ImageU8, heat: FloatArray, side_px: int = 320) -> ImageU8:
 def layer(heat: FloatArray, side_px: int) -> ImageU8:
     """A map to be laid over a picture of the face: ``(side, side, 4) uint8``, RGB and opacity."""
     colour, cover = coloured(_enlarged(heat, side_px))
+    return np.dstack([colour, np.round(cover * 255).astype(np.uint8)])
+
+
+def layer_of_frame(
+    heat: FloatArray, to_frame: npt.NDArray[np.float64], size_px: tuple[int, int], longest_px: int
+) -> ImageU8:
+    """A map to be laid over the whole frame that its face is in.
+
+    Args:
+        heat: ``(S, S) float32`` in [-1, 1].
+        to_frame: ``(2, 3)``, from pixel centres of the map to those of the frame (`dfd.cropping.crop_to_image`).
+        size_px: width and height of the frame.
+        longest_px: longer side of the picture, if the frame has as much.
+
+    Returns:
+        ``(H, W, 4) uint8``, RGB and opacity, of the frame's shape; clear where the model did not look.
+    """
+    scale = min(1.0, longest_px / max(size_px))
+    width, height = (max(1, round(side * scale)) for side in size_px)
+    to_picture = to_frame * scale
+    to_picture[:, 2] += (scale - 1) / 2
+    placed = cv2.warpAffine(heat, to_picture, (width, height), flags=cv2.INTER_LINEAR, borderValue=0)
+    colour, cover = coloured(np.asarray(placed, np.float32))
     return np.dstack([colour, np.round(cover * 255).astype(np.uint8)])
 
 

@@ -10,7 +10,9 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
+from dfd.cropping import crop_to_image
 from dfd.errors import ExplanationUnavailable, FaceNotFound, UnreadableVideo
 from dfd.explanation import drawing
 from dfd.explanation.curtain import Curtain
@@ -42,11 +44,15 @@ class ExplainedFace:
         place: where it is.
         face: ``(S, S, 3) uint8`` RGB, the crop that the model was shown (of two frames the first).
         heat: ``(S, S) float32`` in [-1, 1]; above 0 speaks for *fake*, below for *real*; 1 is the strongest place.
+        frame_size_px: width and height of the frame, as it was looked at.
+        to_frame: ``(2, 3)``, from pixels of the crop to those of the frame (`dfd.cropping.crop_to_image`).
     """
 
     place: FacePlace
     face: ImageU8
     heat: FloatArray
+    frame_size_px: tuple[int, int]
+    to_frame: npt.NDArray[np.float64]
 
     def sheet_png(self, side_px: int = 320) -> bytes:
         """Face, map over the face and legend, as a PNG file."""
@@ -59,6 +65,10 @@ class ExplainedFace:
     def layer_png(self, side_px: int = 320) -> bytes:
         """The map alone, as a PNG file with opacity."""
         return drawing.png(drawing.layer(self.heat, side_px))
+
+    def frame_layer_png(self, longest_px: int = 1024) -> bytes:
+        """The map alone where the face is in its frame, as a PNG file with opacity, for the whole frame."""
+        return drawing.png(drawing.layer_of_frame(self.heat, self.to_frame, self.frame_size_px, longest_px))
 
 
 class Explainer:
@@ -117,7 +127,14 @@ class Explainer:
         """
         self.check_maps()
         found = self.found(source, place)
-        return ExplainedFace(place, np.ascontiguousarray(found.crop[..., :3]), self.heat(found))
+        height_px, width_px = found.image.shape[:2]
+        return ExplainedFace(
+            place,
+            np.ascontiguousarray(found.crop[..., :3]),
+            self.heat(found),
+            (width_px, height_px),
+            crop_to_image(found.detection, self._manifest.input),
+        )
 
     def heat(self, found: FoundFace) -> FloatArray:
         """The map of a face that is cut, `ExplainedFace.heat`.

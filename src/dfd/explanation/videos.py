@@ -25,6 +25,8 @@ class Form(StrEnum):
     """The map over the face."""
     LAYER = "layer"
     """The map alone, with opacity, to be laid over the face."""
+    FRAME = "frame"
+    """The same where the face is in its frame, to be laid over the whole frame."""
 
 
 class ExplainedVideos:
@@ -56,7 +58,8 @@ class ExplainedVideos:
             report: of the video.
             place: the face, of `place`.
             form: what it shows.
-            side_px: side of the face, from `SMALLEST_SIDE_PX` to `LARGEST_SIDE_PX`.
+            side_px: side of the face, of `Form.FRAME` longer side of the frame, from `SMALLEST_SIDE_PX` to
+                `LARGEST_SIDE_PX`.
 
         Raises:
             ExplanationUnavailable: no map is shown for this model, or another model made the report.
@@ -67,7 +70,12 @@ class ExplainedVideos:
         self.check_maps(report)
         with self._opener.open(path) as source:
             face = self._explainer.explained(source, place)
-        draw = {Form.SHEET: face.sheet_png, Form.OVERLAY: face.overlay_png, Form.LAYER: face.layer_png}
+        draw = {
+            Form.SHEET: face.sheet_png,
+            Form.OVERLAY: face.overlay_png,
+            Form.LAYER: face.layer_png,
+            Form.FRAME: face.frame_layer_png,
+        }
         return draw[form](side_px)
 
     def check_maps(self, report: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import { askJson, complain } from "./calls.js";
 import { faces } from "./faces.js";
+import { overlay } from "./overlay.js";
 import { Player } from "./player.js";
 import { progress } from "./progress.js";
 import { review } from "./review.js";
@@ -19,6 +20,7 @@ async function result(main, { signal }) {
   const place = main.querySelector("#timeline");
   const timeline = place && new Timeline(place, report, signal, (time) => player.seek(time));
   player.listen((time) => timeline?.at(time));
+  overlay(main, player, main.dataset.source, signal);
   faces(main, { signal, seek: (time) => player.seek(time) });
 }
 

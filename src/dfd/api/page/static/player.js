@@ -4,12 +4,14 @@ import { notice } from "./calls.js";
 import { fileOf, sha256 } from "./files.js";
 import { percent } from "./words.js";
 
+const SAME_MOMENT_S = 0.02; // a browser's clock of a video is not as fine as its frames' times
 const LARGEST_TO_HASH = 512 * 1024 * 1024;
 
 export class Player {
   #time = 0;
   #listeners = [];
   #drawn = "";
+  #maps = [];
 
   constructor(main, report, signal) {
     this.report = report;
@@ -36,6 +38,40 @@ export class Player {
   listen(listener) {
     this.#listeners.push(listener);
     listener(this.#time);
+  }
+
+  /** Lay maps over the moments they are of, so much of them (0 to 1). */
+  lay(maps, strength) {
+    this.#maps = maps;
+    this.strength = strength;
+    this.#draw(true);
+  }
+
+  /** The sampled face that is nearest to now, and of several at one time the most suspicious; null where none is near. */
+  nearest() {
+    const reach = this.report.coverage.sampling_step_s || Infinity;
+    const away = (sample) => Math.abs(sample.pts_s - this.#time);
+    let best = null;
+    for (const { number, samples } of this.tracks) {
+      const before = lastBefore(samples, this.#time);
+      for (const sample of samples.slice(Math.max(0, before), before + 2)) {
+        if (away(sample) > reach) continue;
+        const nearer = best === null ? -1 : away(sample) - away(best.sample);
+        if (nearer < 0 || (nearer === 0 && sample.fake_probability > best.sample.fake_probability)) best = { number, sample };
+      }
+    }
+    return best;
+  }
+
+  /** Go to a moment and stay there. */
+  stop(time) {
+    if (this.isVideo) this.media.pause();
+    this.seek(time);
+  }
+
+  /** Whether the video stands at a moment. */
+  stands(time) {
+    return !this.isVideo || (this.media.paused && Math.abs(time - this.#time) < SAME_MOMENT_S);
   }
 
   /** Go to a moment, also where there is no video to be shown. */
@@ -94,7 +130,8 @@ export class Player {
     const shown = canvas.getBoundingClientRect();
     if (!shown.width) return;
     const faces = this.tracks.map((track) => ({ track, face: track.at(this.#time) })).filter((one) => one.face);
-    const key = JSON.stringify([shown.width, shown.height, faces.map((one) => one.face)]);
+    const maps = this.#maps.filter((map) => !this.isVideo || Math.abs(map.time - this.#time) < SAME_MOMENT_S);
+    const key = JSON.stringify([shown.width, shown.height, faces.map((one) => one.face), maps.map((map) => map.time)]);
     if (key === this.#drawn && !anew) return;
     this.#drawn = key;
     const ratio = devicePixelRatio;
@@ -106,7 +143,11 @@ export class Player {
     pen.translate((shown.width - width * scale) / 2, (shown.height - height * scale) / 2);
     pen.scale(scale, scale);
     const unit = 1 / scale; // a pixel of the screen in pixels of the video
+    pen.globalAlpha = this.strength ?? 1;
+    for (const map of maps) pen.drawImage(map.picture, 0, 0, width, height);
+    pen.globalAlpha = 1;
     for (const { track, face } of faces) drawFace(pen, track, face, unit, this.report.threshold);
+    canvas.dataset.maps = String(maps.length);
     canvas.dataset.faces = String(faces.length);
   }
 }
