@@ -11,6 +11,8 @@ import pytest
 from tests.cli_process import TIMEOUT_S, Cli, lines
 from tests.onnx_models import SERVED, write_registry
 
+from dfd.types import Verdict
+
 # --- without a model ----------------------------------------------------------------------------------------------
 
 
@@ -41,6 +43,40 @@ def test_help_imports_nothing_heavy(cli: Cli, code: str, allowed: set[str]) -> N
     assert "typer" in loaded
     heavy = {"av", "cv2", "fastapi", "numpy", "onnxruntime", "pydantic", "rich", "starlette", "uvicorn"}
     assert loaded & heavy <= allowed
+
+
+def test_an_analysis_loads_what_it_needs_alone(cli: Cli) -> None:
+    tell = "sys.stderr.write(' '.join(sys.modules))"
+    program = f"import sys, dfd.cli\ntry:\n    dfd.cli.main()\nfinally:\n    {tell}"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "predict", "fake.avi", "--json"],
+        cwd=cli.folder,
+        env=cli.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert lines(done.stdout)[0]["verdict"] == Verdict.FAKE
+    loaded = set(done.stderr.split())
+    packages = {name.partition(".")[0] for name in loaded if "." not in name} - set(sys.stdlib_module_names)
+    needed = {"av", "cv2", "dfd", "dotenv", "numpy", "onnxruntime", "pydantic_settings", "threadpoolctl", "typer"}
+    assert needed <= packages
+    needless = {"alembic", "celery", "fastapi", "grpc", "httpx", "obstore", "opentelemetry", "prometheus_client"}
+    needless |= {"pydyf", "rich", "scipy", "sqlalchemy", "starlette", "urllib3", "uvicorn"}
+    assert not packages & needless
+    parts = {
+        "api",
+        "casefile",
+        "client",
+        "evaluation",
+        "job_store",
+        "jobs",
+        "monitoring",
+        "queues",
+        "rollout",
+        "storage",
+    }
+    assert not {f"dfd.{part}" for part in parts} & loaded
 
 
 def test_version(cli: Cli) -> None:

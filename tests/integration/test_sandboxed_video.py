@@ -15,8 +15,8 @@ from tests.synthetic_video import paint_number, write_picture, write_video
 from dfd.errors import DecodeOutOfMemory, DecodeTimedOut, MediaNotFound, MediaTooLarge, Unavailable, UnreadableVideo
 from dfd.sandbox.launcher import Launcher
 from dfd.types import Frame
+from dfd.video.entry import MOST_ANSWER_BYTES
 from dfd.video.limits import MediaLimits
-from dfd.video.protocol import MOST_ANSWER_BYTES
 from dfd.video.pyav import PyAvOpener
 from dfd.video.sandboxed import DecodingLimits, SandboxedOpener
 

@@ -271,7 +271,7 @@ class ScriptedParts:
 @pytest.fixture
 def _scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command, "build_parts", lambda settings: ScriptedParts())
+    monkeypatch.setattr(command, "build_parts", lambda settings, **_: ScriptedParts())
 
 
 @pytest.mark.usefixtures("_scripted")

@@ -11,7 +11,8 @@ from tests.fakes import make_media_facts, make_video_info
 
 from dfd.media import MOST_AUDIO_TRACKS, MOST_TAGS, AudioTrack, MediaFacts, Tag, bounded_text
 from dfd.sandbox.wire import Nonsense
-from dfd.video.protocol import MOST_ANSWER_BYTES, Opened
+from dfd.video.entry import MOST_ANSWER_BYTES
+from dfd.video.protocol import Opened
 
 words = st.text(max_size=300).map(bounded_text)
 counts = st.none() | st.integers(1, 2**53 - 1)

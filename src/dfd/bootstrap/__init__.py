@@ -32,6 +32,7 @@ from dfd.manifest import ModelManifest
 from dfd.pipeline import AnalysisOptions, Analyzer
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener
 from dfd.report import ModelIdentity, Origin
+from dfd.sandbox.launcher import Launcher
 from dfd.settings import Settings
 from dfd.telemetry.logs import log_backend_event
 
@@ -122,8 +123,17 @@ def build_parts(
     detector: FaceDetector | None = None,
     model: Model | None = None,
     listener: Listener = log_backend_event,
+    launcher: Launcher | None = None,
 ) -> Parts:
     """Load every part that is not given, side by side: hashing and optimising a model leave other threads free.
+
+    Args:
+        settings: say which parts.
+        opener: opens media.
+        detector: finds faces.
+        model: a loaded one.
+        listener: told what happens to a remote backend.
+        launcher: see `dfd.bootstrap.decoding.build_opener`.
 
     Raises:
         ConfigurationError: a part cannot work here, or the model has no operating point of the
@@ -133,7 +143,7 @@ def build_parts(
     # What an analysis multiplies is small: more threads of numpy's BLAS only spin, and take cores from the decoder.
     threadpool_limits(1, user_api="blas")
     cv2.setNumThreads(1)  # pictures of faces are small: OpenCV's threads wake for less than they cost
-    opener = opener or build_opener(settings)
+    opener = opener or build_opener(settings, launcher)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
         chosen = settings.face_detector, settings.cpu_threads, settings.device, settings.retinaface_weights
         built = partial(build_detector, *chosen)

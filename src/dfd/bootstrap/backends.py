@@ -6,9 +6,7 @@ from dfd.backends.fallback import FallbackBackend
 from dfd.backends.micro_batching import MicroBatcher
 from dfd.backends.model_server import ModelServer, Target
 from dfd.backends.onnx_runtime import OnnxRuntimeBackend
-from dfd.backends.open_inference_http import OpenInferenceHttp
 from dfd.backends.remote import Listener, RemoteBackend, Timing
-from dfd.backends.tf_serving_rest import TfServingRest
 from dfd.errors import ConfigurationError
 from dfd.ports import ModelBackend
 from dfd.registry.directory import RegisteredModel
@@ -56,9 +54,9 @@ def build_server(settings: Settings, target: Target) -> ModelServer:
     """
     if settings.model_backend == "oip" and settings.oip_url is not None:
         url = settings.oip_url
-        return _grpc(_open_inference_grpc, url, target) if url.startswith("grpc") else OpenInferenceHttp(url, target)
+        return _grpc(_open_inference_grpc, url, target) if url.startswith("grpc") else _open_inference_http(url, target)
     url = settings.tf_serving_url
-    return _grpc(_tf_serving_grpc, url, target) if url.startswith("grpc") else TfServingRest(url, target)
+    return _grpc(_tf_serving_grpc, url, target) if url.startswith("grpc") else _tf_serving_rest(url, target)
 
 
 def tf_serving(settings: Settings) -> ModelServer:
@@ -78,6 +76,18 @@ def _grpc(build: Callable[[str, Target], ModelServer], url: str, target: Target)
         return build(url, target)
     except ImportError as error:
         raise ConfigurationError(f"{url.partition(':')[0]}:// needs pip install 'dfd[grpc]'") from error
+
+
+def _open_inference_http(url: str, target: Target) -> ModelServer:
+    from dfd.backends.open_inference_http import OpenInferenceHttp  # noqa: PLC0415 - most ask no server
+
+    return OpenInferenceHttp(url, target)
+
+
+def _tf_serving_rest(url: str, target: Target) -> ModelServer:
+    from dfd.backends.tf_serving_rest import TfServingRest  # noqa: PLC0415 - most ask no server
+
+    return TfServingRest(url, target)
 
 
 def _open_inference_grpc(url: str, target: Target) -> ModelServer:

@@ -4,7 +4,7 @@ import logging
 
 from dfd.errors import ConfigurationError, Unavailable
 from dfd.ports import VideoOpener
-from dfd.sandbox.launcher import Confinement
+from dfd.sandbox.launcher import Confinement, Launcher
 from dfd.sandbox.layers import in_words
 from dfd.settings import Settings
 from dfd.video.limits import MediaLimits
@@ -14,15 +14,20 @@ from dfd.video.sandboxed import DecodingLimits, SandboxedOpener
 _LOG = logging.getLogger(__name__)
 
 
-def build_opener(settings: Settings) -> VideoOpener:
-    """The video opener, with the limits of the settings."""
+def build_opener(settings: Settings, launcher: Launcher | None = None) -> VideoOpener:
+    """The video opener, with the limits of the settings.
+
+    Args:
+        settings: say what is refused, and whether media is decoded in processes of its own.
+        launcher: of those, perhaps started already (`dfd.video.entry`); None makes one.
+    """
     limits = MediaLimits(max_pixels=settings.max_pixels, max_duration_s=settings.max_duration_s)
     threads = _decoder_threads(settings.cpu_threads)
     if not settings.sandbox:
         return PyAvOpener(limits, working_side_px=settings.working_side_px, threads=threads)
     memory_bytes = None if settings.decode_memory_mb is None else settings.decode_memory_mb << 20
     decoding = DecodingLimits(settings.decode_timeout_s, memory_bytes)
-    opener = SandboxedOpener(limits, settings.working_side_px, threads, decoding)
+    opener = SandboxedOpener(limits, settings.working_side_px, threads, decoding, launcher)
     opener.warm_up()
     return opener
 

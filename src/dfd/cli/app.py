@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415 - so that `dfd --help` needs neither numpy nor any runtime
 
+import gc
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -68,7 +69,10 @@ class Queue(StrEnum):
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
-    app(prog_name="dfd")
+    try:
+        app(prog_name="dfd")
+    finally:
+        gc.freeze()  # the process ends with all it has: to look for garbage in it before takes a tenth of a second
 
 
 def _show_version(wanted: bool) -> None:
@@ -125,7 +129,11 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
     """Analyse videos, images and folders of them."""
 
     def run() -> int:
-        from dfd.cli import predict as command
+        from dfd.cli.loading import early_launcher, quick_loading
+
+        with quick_loading():
+            launcher = early_launcher()
+            from dfd.cli import predict as command
 
         name, version = name_and_version(model)
         request = command.Request(
@@ -143,6 +151,7 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
             reports=tuple(report or ()),
             paper=paper,
             fail_on=frozenset(fail_on or ()),
+            launcher=launcher,
         )
         return command.predict(request)
 

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from dfd.cli.exits import ExitCode
 from dfd.cli.jobs import opened_parts
-from dfd.cli.output import clock_time, rendered
+from dfd.cli.output import clock_time
+from dfd.cli.tables import rendered
 from dfd.delivery import Delivery, DeliveryState
 from dfd.jobs.telling import delivery_to_dict
 

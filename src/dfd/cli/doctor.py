@@ -26,7 +26,7 @@ from dfd.bootstrap.decoding import confinement
 from dfd.bootstrap.examining import attempt, examine_services
 from dfd.bootstrap.registry import build_registry
 from dfd.cli.exits import ExitCode, printable
-from dfd.cli.output import PIPED_WIDTH
+from dfd.cli.tables import PIPED_WIDTH
 from dfd.device import Device
 from dfd.errors import ConfigurationError
 from dfd.onnx_sessions import missing_for_cuda

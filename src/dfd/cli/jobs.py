@@ -13,7 +13,8 @@ from dfd.audit import Action
 from dfd.bootstrap.access import build_trail
 from dfd.bootstrap.jobs import JobParts, build_job_parts
 from dfd.cli.exits import ExitCode, printable
-from dfd.cli.output import clock_time, rendered
+from dfd.cli.output import clock_time
+from dfd.cli.tables import rendered
 from dfd.job import Job, JobState
 from dfd.jobs.desk import JobDesk
 from dfd.jobs.telling import job_to_dict

@@ -15,7 +15,8 @@ from dfd.bootstrap.access import build_key_desk
 from dfd.caller import Allowance, ApiKey, check_tenant, scopes_of
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.jobs import opened_parts
-from dfd.cli.output import clock_time, rendered
+from dfd.cli.output import clock_time
+from dfd.cli.tables import rendered
 from dfd.errors import ConfigurationError
 from dfd.jobs.telling import moment
 from dfd.settings import load_settings

@@ -14,7 +14,7 @@ from dfd.aliases import AliasChange, Aliases
 from dfd.bootstrap.registry import build_registry, examiner
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.options import name_and_version
-from dfd.cli.output import PIPED_WIDTH
+from dfd.cli.tables import PIPED_WIDTH
 from dfd.errors import DfdError, ModelCorrupt, ModelNotFound
 from dfd.manifest import ModelManifest
 from dfd.ports.registry import ModelRegistry

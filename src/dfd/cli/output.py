@@ -7,19 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
-
-from dfd.cli.exits import error_code_of, printable, sentence_of
+from dfd.cli.exits import error_code_of, sentence_of
 from dfd.report import Report
 from dfd.reporting import report_to_dict
-from dfd.types import Verdict
-
-VERDICT_STYLE = {Verdict.FAKE: "bold red", Verdict.REAL: "green", Verdict.INCONCLUSIVE: "yellow"}
-
-PIPED_WIDTH = 160
-"""Columns of a table that goes to no terminal, where there is no width to keep to."""
 
 
 def clock_time(at_s: float | None) -> str:
@@ -97,41 +87,6 @@ class Table:
     def close(self) -> None:
         """Print the table, unless it would be empty."""
         if self._reports:
-            sys.stdout.write(_render(self._reports))
+            from dfd.cli.tables import table_of  # noqa: PLC0415 - see `dfd.cli.progress.progress_bar`
 
-
-def _render(reports: list[tuple[str, Report]]) -> str:
-    """The table as text, in colour only for a terminal."""
-    first = reports[0][1]
-    model, point = first.model, f" ({first.operating_point})" if first.operating_point else ""
-    caption = f"model {model.name}/{model.version} ({model.weights_sha256[:8]}), threshold {first.threshold:.2f}{point}"
-    table = RichTable(caption=caption, caption_justify="left")
-    table.add_column("file", overflow="fold")
-    table.add_column("verdict")
-    for heading in ("fake", "faces", "tracks"):
-        table.add_column(heading, justify="right")
-    table.add_column("reasons", overflow="fold")
-    table.add_column("seconds", justify="right")
-    for path, report in reports:
-        table.add_row(Text(printable(path)), Text(report.verdict, VERDICT_STYLE[report.verdict]), *_cells(report))
-    return rendered(table)
-
-
-def rendered(table: RichTable) -> str:
-    """A table as text for stdout, in colour only for a terminal."""
-    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
-    with console.capture() as captured:
-        console.print(table)
-    encoding = sys.stdout.encoding
-    return captured.get().encode(encoding, "replace").decode(encoding)  # a name may not exist in a small character set
-
-
-def _cells(report: Report) -> tuple[str, str, str, str, str]:
-    probability = "-" if report.fake_probability is None else f"{report.fake_probability:.3f}"
-    return (
-        probability,
-        str(report.coverage.scored_faces),
-        str(len(report.tracks)),
-        ", ".join(reason.replace("_", " ") for reason in report.reasons),
-        f"{report.timings_ms['total'] / 1000:.1f}",
-    )
+            sys.stdout.write(table_of(self._reports))

@@ -5,10 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfd.bootstrap import analysis_options, build_parts
-from dfd.bootstrap.signing import build_writer
-from dfd.casefile.forms import Paper
-from dfd.cli.case_files import CaseFiles, check_targets, targets_of
+from dfd.bootstrap import Parts, analysis_options, build_parts
+from dfd.bootstrap.signing import Write, build_writer
 from dfd.cli.choices import chosen_settings
 from dfd.cli.exits import ExitCode, exit_code_of, sentence_of, show_trace
 from dfd.cli.inputs import Input, expand
@@ -17,9 +15,13 @@ from dfd.cli.output import JsonLines, Outcome, Table
 from dfd.cli.progress import progress_bar
 from dfd.errors import DfdError
 from dfd.report import Report
+from dfd.sandbox.launcher import Launcher
 
 SEVERITY = (ExitCode.INTERNAL, ExitCode.MODEL_OR_CONFIGURATION, ExitCode.UNREADABLE_MEDIA, ExitCode.MATCHED)
 """When several apply, the first is the exit code: what could not be judged outranks what was."""
+
+AddCaseFiles = Callable[[Path, Report, Callable[[], None]], None]
+"""As `dfd.cli.case_files.CaseFiles.add`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Request:
         reports: where reports of cases go (`dfd.cli.case_files`).
         paper: size of their pages, as `dfd.casefile.forms.Paper` names it.
         fail_on: verdicts that make the exit code `ExitCode.MATCHED`.
+        launcher: see `dfd.bootstrap.decoding.build_opener`.
         debug: whether to show the stack trace of a bug.
     """
 
@@ -57,12 +60,13 @@ class Request:
     reports: Sequence[str] = ()
     paper: str = "a4"
     fail_on: frozenset[str] = frozenset()
+    launcher: Launcher | None = None
 
 
 def predict(request: Request) -> ExitCode:
     """Analyse what was asked for, write the results, and tell the exit code."""
-    inputs, targets = expand(request.paths), targets_of(request.reports)
-    check_targets(targets, len(inputs))
+    inputs = expand(request.paths)
+    open_case_files = _case_files(request, len(inputs))
     # On a terminal that also shows the JSON lines, a bar would run through them.
     shown = sys.stderr.isatty() and not (request.json_lines and sys.stdout.isatty())
     with progress_bar(len(inputs), shown) as bar:
@@ -81,8 +85,8 @@ def predict(request: Request) -> ExitCode:
             write = build_writer(settings)[0]
             if isinstance(writer, JsonLines):
                 writer.sign_with(write)
-            parts, options = build_parts(settings), analysis_options(settings)
-            analyzer, case_files = parts.analyzer(), CaseFiles(targets, parts, write, Paper(request.paper))
+            parts, options = build_parts(settings, launcher=request.launcher), analysis_options(settings)
+            analyzer, add_case_files = parts.analyzer(), open_case_files(parts, write)
         except DfdError as error:
             writer.fail(error)
             return exit_code_of(error)
@@ -96,7 +100,7 @@ def predict(request: Request) -> ExitCode:
                     bar.finish()
                     writer.add(outcome)
                     codes.add(_exit_code(outcome, request.fail_on))
-                    codes.add(_written(outcome, case_files, check, bar.say))
+                    codes.add(_written(outcome, add_case_files, check, bar.say))
         finally:  # an interrupted run still shows what it has
             bar.stop()
             writer.close()
@@ -114,14 +118,34 @@ def _analyse(item: Input, analyse: Callable[[Path], Report], debug: Callable[[],
         return Outcome(item.path, error)
 
 
+def _case_files(request: Request, files: int) -> Callable[[Parts, Write], AddCaseFiles]:
+    """What writes the reports of cases that were asked for, once there is what it needs; refuses before the work.
+
+    Raises:
+        InvalidParameter: where reports are to go does not hold.
+    """
+    if not request.reports:
+        return lambda _parts, _write: _add_nothing
+    from dfd.casefile.forms import Paper  # noqa: PLC0415 - what sets pages is loaded only for those who want some
+    from dfd.cli.case_files import CaseFiles, check_targets, targets_of  # noqa: PLC0415 - likewise
+
+    targets = targets_of(request.reports)
+    check_targets(targets, files)
+    return lambda parts, write: CaseFiles(targets, parts, write, Paper(request.paper)).add
+
+
+def _add_nothing(_path: Path, _report: Report, _tick: Callable[[], None]) -> None:
+    """No report of a case was asked for."""
+
+
 def _written(
-    outcome: Outcome, case_files: CaseFiles, check: Callable[[], None], say: Callable[[str], None]
+    outcome: Outcome, add_case_files: AddCaseFiles, check: Callable[[], None], say: Callable[[str], None]
 ) -> ExitCode:
     """Write the reports of a file that was analysed; one that cannot be written does not stop the rest."""
     if not isinstance(outcome.result, Report):
         return ExitCode.DONE
     try:
-        case_files.add(Path(outcome.path), outcome.result, check)
+        add_case_files(Path(outcome.path), outcome.result, check)
     except DfdError as error:
         say(sentence_of(error))
         return exit_code_of(error)

@@ -1,70 +1,68 @@
-"""The progress bar on stderr."""
+"""The progress of a run over files, on stderr."""
 
-import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from dfd.cli.exits import printable
-from dfd.pipeline import Progress as Frames
+from dfd.cli.exits import complain
+from dfd.pipeline import Progress
 
 
-class ProgressBar:
-    """One bar over all files, moved by every analysed frame."""
+class ProgressBar(ABC):
+    """Told of every file and every analysed frame."""
 
-    def __init__(self, progress: Progress, files: int) -> None:
-        """Count up to `files` on a bar of `progress`."""
-        self._progress = progress
-        self._task = progress.add_task("", total=files, name="")
-        self._done_files = 0
-
+    @abstractmethod
     def start(self, path: str) -> None:
         """The next file."""
-        self._progress.update(self._task, name=printable(Path(path).name))
 
-    def frames(self, frames: Frames) -> None:
+    @abstractmethod
+    def frames(self, frames: Progress) -> None:
         """Another frame of it."""
-        share = frames.done_frames / max(1, frames.total_frames)
-        self._progress.update(self._task, completed=self._done_files + share)
 
+    @abstractmethod
     def finish(self) -> None:
         """The end of it."""
-        self._done_files += 1
-        self._progress.update(self._task, completed=self._done_files)
 
+    @abstractmethod
     def stop(self) -> None:
         """Take the bar off the screen; safe to call twice."""
-        self._progress.stop()
+
+    @abstractmethod
+    def say(self, message: str) -> None:
+        """Write a line, above the bar where there is one."""
+
+
+class _NoBar(ProgressBar):
+    """Only says what it is told to say."""
+
+    def start(self, path: str) -> None:
+        pass
+
+    def frames(self, frames: Progress) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
 
     def say(self, message: str) -> None:
-        """Write a line above the bar."""
-        self._progress.console.print(f"dfd: {printable(message)}", markup=False, highlight=False, soft_wrap=True)
+        complain(message)
 
 
 @contextmanager
 def progress_bar(files: int, shown: bool) -> Iterator[ProgressBar]:
     """A bar that vanishes at the end.
 
-    Standard output and error stay as they are (`rich` would redirect them): what goes to stdout may be read by a
-    program.
-
     Args:
         files: how many files there are.
         shown: False for a bar that does nothing; `ProgressBar.say` works all the same.
     """
-    progress = Progress(
-        TextColumn("{task.fields[name]}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(file=sys.stderr),
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-        disable=not shown,
-    )
-    with progress:
-        yield ProgressBar(progress, files)
+    if not shown:
+        yield _NoBar()
+        return
+    from dfd.cli.drawn_bar import drawn_bar  # noqa: PLC0415 - rich takes longer to load than many a clip to look at
+
+    with drawn_bar(files) as bar:
+        yield bar

@@ -20,12 +20,6 @@ from dfd.types import VideoInfo
 from dfd.video.handover import Description
 from dfd.video.limits import MediaLimits
 
-ENTRY: Final = "dfd.video.decoding:serve"
-"""What runs in the child."""
-
-MOST_ANSWER_BYTES: Final = 256 * 1024
-"""The longest is what a file says of itself: at most 64 tags and 16 audio tracks of bounded text (`dfd.media`)."""
-
 _MOST_ERROR_BYTES: Final = 4096
 MOST_SAMPLE_BYTES: Final = 16
 """Of one pixel of any format."""

@@ -8,8 +8,9 @@ from dfd.ports import VideoOpener, VideoSource
 from dfd.sandbox.launcher import Confinement, Launcher
 from dfd.sandbox.layers import Limits
 from dfd.sandbox.seccomp import seccomp_supported
+from dfd.video.entry import decoding_launcher
 from dfd.video.limits import MediaLimits
-from dfd.video.protocol import ENTRY, MOST_ANSWER_BYTES, MOST_SAMPLE_BYTES, Opening
+from dfd.video.protocol import MOST_SAMPLE_BYTES, Opening
 from dfd.video.pyav import DEFAULT_WORKING_SIDE_PX, PyAvVideo
 from dfd.video.reader import open_media
 from dfd.video.remote import RemoteDecoder
@@ -75,7 +76,7 @@ class SandboxedOpener(VideoOpener):
         self._threads = threads if seccomp_supported() else 1
         self._decoding = decoding or DecodingLimits()
         self._child_limits = self._decoding.of_child(self._limits, threads)
-        self._launcher = launcher or Launcher(ENTRY, MOST_ANSWER_BYTES)
+        self._launcher = launcher or decoding_launcher()
 
     def warm_up(self) -> None:
         """Get ready in the background."""
