@@ -263,6 +263,25 @@ def test_an_answer_of_the_wrong_shape_is_an_error(tmp_path: Path) -> None:
     assert not backend.ready()
 
 
+@pytest.mark.parametrize(
+    ("threads", "count", "pieces"),
+    [(1, 9, [5, 4]), (2, 10, [5, 5]), (2, 3, [2, 1]), (2, 20, [5, 5, 5, 5]), (2, 32, [8, 8, 8, 8]), (4, 2, [1, 1])],
+)
+def test_all_threads_have_the_same_to_do(tmp_path: Path, threads: int, count: int, pieces: list[int]) -> None:
+    """The model answers for each crop how many came with it."""
+    manifest = replace(CLASSIC, max_batch=32)
+    zero = helper.make_tensor("zero", TensorProto.INT64, [1], [0])
+    nodes = [
+        helper.make_node("Shape", ["crops"], ["shape"]),
+        helper.make_node("Gather", ["shape", "zero"], ["count"]),
+        helper.make_node("Cast", ["count"], ["as_float"], to=TensorProto.FLOAT),
+        helper.make_node("Expand", ["as_float", "count"], ["output"]),
+    ]
+    weights = save(tmp_path / "model.onnx", nodes, [zero], ["batch", 16, 16, 3], [None])
+    answers = OnnxRuntimeBackend(weights, manifest, threads).predict(np.zeros((count, 16, 16, 3), np.float32))
+    assert answers.tolist() == [size for size in pieces for _ in range(size)]
+
+
 def test_a_model_that_fails_is_an_error(tmp_path: Path) -> None:
     shape = helper.make_tensor("shape", TensorProto.INT64, [2], [-1, 7])  # 7 does not divide the crop
     nodes = [helper.make_node("Reshape", ["crops", "shape"], ["output"])]
