@@ -83,6 +83,11 @@ def missing_for_cuda() -> str:
     return ""
 
 
+def execution_providers() -> tuple[str, ...]:
+    """What this ONNX Runtime can compute on, as it calls it: ``CPU``, ``CUDA``."""
+    return tuple(name.removesuffix("ExecutionProvider") for name in ort.get_available_providers())
+
+
 def _options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL

@@ -2,6 +2,7 @@
 
 import math
 import os
+import platform
 from pathlib import Path
 
 
@@ -13,6 +14,23 @@ def available_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """
     scheduled = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(scheduled, math.ceil(_cgroup_quota(cgroup))))
+
+
+def processor_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """What the processors of this machine call themselves; their architecture where the system does not tell.
+
+    Args:
+        cpuinfo: where the kernel describes them, one after the other.
+    """
+    try:
+        with cpuinfo.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                name, _, value = line.partition(":")
+                if name.strip() == "model name":
+                    return value.strip()
+    except OSError:
+        pass
+    return platform.machine()
 
 
 def _cgroup_quota(cgroup: Path) -> float:

@@ -157,6 +157,48 @@ def test_a_damaged_model_is_4(cli: Cli, tmp_path: Path) -> None:
     assert lines(done.stdout)[0]["error"]["code"] == "model_corrupt"
 
 
+# --- doctor -------------------------------------------------------------------------------------------------------
+
+
+def test_tuning_measures_remembers_and_changes_no_report(cli: Cli, tmp_path: Path) -> None:
+    place, threads = tmp_path / "tuning.json", {"THREADS": "2", "TUNING_FILE": str(tmp_path / "tuning.json")}
+    before = lines(cli.run("predict", "fake.avi", "--json", **threads).stdout)[0]
+    done = cli.run("doctor", "--tune", "--clip", "fake.avi", "--json", **threads)
+    assert (done.returncode, done.stderr) == (0, "")
+    [found] = lines(done.stdout)
+    assert found["file"] == str(place)
+    assert "CPU" in found["execution_providers"]
+    assert all(one["seconds"] > 0 for one in found["tried"])  # a mean is the same however it is divided
+    assert found["tuning"] in [{name: one[name] for name in found["tuning"]} for one in found["tried"]]
+    [choice] = json.loads(place.read_text())["choices"]
+    assert (choice["tuning"], choice["machine"]) == (found["tuning"], found["machine"])
+    place.write_text(place.read_text().replace('"piece_crops": ', '"piece_crops": 1'))  # as if another were faster
+    [shown] = lines(cli.run("doctor", "--json", **threads).stdout)
+    assert shown["tuning"]["measured"]
+    assert shown["tuning"]["piece_crops"] > 8
+    after = lines(cli.run("predict", "fake.avi", "--json", **threads).stdout)[0]
+    changing = ("timings_ms", "created_at")
+    assert {**after, **dict.fromkeys(changing)} == {**before, **dict.fromkeys(changing)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "told"),
+    [
+        (("--clip", "fake.avi"), {}, 2, "--clip goes with --tune"),
+        (("--tune",), {"DECODER_THREADS": "2"}, 2, "DECODER_THREADS would win"),
+        (("--tune",), {"FINDS_AHEAD": "false"}, 2, "FINDS_AHEAD would win"),
+        (("--tune",), {"MODEL_BACKEND": "oip", "OIP_URL": "http://localhost:1"}, 2, "names a model server"),
+        (("--tune", "--clip", "text.mp4"), {"THREADS": "1"}, 3, "text.mp4"),
+    ],
+)
+def test_tuning_that_makes_no_sense_is_refused(
+    cli: Cli, arguments: tuple[str, ...], environment: dict[str, str], code: int, told: str
+) -> None:
+    done = cli.run("doctor", *arguments, **environment)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert told in done.stderr
+
+
 # --- predict ------------------------------------------------------------------------------------------------------
 
 

@@ -56,6 +56,19 @@ def test_the_first_keeps_the_classic_contract() -> None:
     assert manifest.output is Output.FAKE_LOGIT
 
 
+@pytest.mark.parametrize("call_threads", [1, 2])
+def test_it_scores_alike_however_a_batch_is_divided(
+    model: RegisteredModel, batch: FloatArray, call_threads: int
+) -> None:
+    """Nine faces, far within the four decimal places that backends must agree in."""
+    expected = OnnxRuntimeBackend(model.weights_path, model.manifest, 1, piece_crops=len(batch)).predict(batch)
+    for piece_crops in (1, 2, 4, 8):
+        backend = OnnxRuntimeBackend(
+            model.weights_path, model.manifest, 2, call_threads=call_threads, piece_crops=piece_crops
+        )
+        np.testing.assert_allclose(backend.predict(batch), expected, rtol=0, atol=1e-5)
+
+
 def test_it_is_fed_as_its_contract_says(model: RegisteredModel, batch: FloatArray) -> None:
     contract = model.manifest.input
     assert batch.shape[1:] == (contract.size_px, contract.size_px, 3 * contract.frames)

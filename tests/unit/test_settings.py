@@ -359,7 +359,7 @@ ANYTHING: Final = frozenset(
         *("MODELS_DIR", "DATA_DIR", "STORAGE_REGION", "HOST", "REPORT_SIGNING_KEY"),  # found wrong when they are used
         *("DATABASE_URL", "STORAGE_URL", "STORAGE_ACCESS_KEY_ID", "STORAGE_SECRET_ACCESS_KEY"),
         *("RETINAFACE_WEIGHTS", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS", "JWT_TENANT_CLAIM"),
-        "C2PA_TRUST_ANCHORS",
+        *("C2PA_TRUST_ANCHORS", "TUNING_FILE", "XDG_CACHE_HOME"),
         *("WEBHOOK_SECRET", "JWT_SECRET", "OTEL_EXPORTER_OTLP_HEADERS"),  # tested with what they go together with
         "DEBUG",  # so many programs share it that any word is taken
     }

@@ -18,13 +18,6 @@ from dfd.ports import ModelBackend
 from dfd.processors import available_cpus
 from dfd.types import FloatArray
 
-_PIECE = 8
-"""Most crops for one call of the runtime on the CPU. A call has one thread, and there are as many at a time as threads.
-
-On two, 32 crops of the shipped model take 3.0 ms of processor time each, 4.0 in one call that both threads share, and
-3.7 in one call with one thread.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Tensors:
@@ -44,31 +37,41 @@ class Tensors:
 class OnnxRuntimeBackend(ModelBackend):
     """Scores crops with ONNX Runtime. One session serves all threads."""
 
-    def __init__(self, weights: Path, manifest: ModelManifest, threads: int = 0, device: Device = Device.CPU) -> None:
+    def __init__(
+        self,
+        weights: Path,
+        manifest: ModelManifest,
+        threads: int = 0,
+        device: Device = Device.CPU,
+        call_threads: int = 1,
+        piece_crops: int = 8,
+    ) -> None:
         """Load the weights.
 
         Args:
             weights: the ONNX file.
             manifest: says how the model is fed and what it emits.
-            threads: how many pieces of a batch are scored at a time on the CPU; 0: one for each that may be used.
+            threads: on the CPU, for all pieces of a batch together; 0: one for each processor that may be used.
             device: where it is computed.
+            call_threads: those of one piece; see `dfd.tuning.Tuning`.
+            piece_crops: most crops of one piece on the CPU; likewise.
 
         Raises:
             ModelCorrupt: the file is no model that ONNX Runtime can run, or its input is not what the manifest says.
             ConfigurationError: `device` cannot be used here.
         """
-        if threads < 0:
-            raise ValueError(f"threads must be 0 or more, got {threads}")
+        if threads < 0 or call_threads < 1 or piece_crops < 1:
+            raise ValueError(f"no threads or crops: {threads}, {call_threads}, {piece_crops}")
         self._manifest = manifest
         self._crop_shape = manifest.input.tensor_shape
         try:
-            self._session = open_session(weights, 1, device)
+            self._session = open_session(weights, call_threads, device)
         except RUNTIME_ERRORS as error:
             raise ModelCorrupt(f"ONNX Runtime cannot load {weights}: {_first_line(error)}") from error
         self._input_name = _checked_input(self._session, self._crop_shape, weights)
         on_card = self.device is Device.CUDA
-        self._piece = manifest.max_batch if on_card else min(manifest.max_batch, _PIECE)
-        self._threads = 1 if on_card else threads or available_cpus()
+        self._piece = manifest.max_batch if on_card else min(manifest.max_batch, piece_crops)
+        self._threads = 1 if on_card else max(1, (threads or available_cpus()) // call_threads)
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="dfd-onnx")
 
     @property
@@ -88,7 +91,7 @@ class OnnxRuntimeBackend(ModelBackend):
         return Tensors(self._input_name, str(output.name), len(output.shape) > 1)
 
     def predict(self, batch: FloatArray) -> npt.NDArray[np.float32]:
-        """Score a batch, in pieces of at most the manifest's ``max_batch``, and 8 on the CPU; see the port.
+        """Score a batch, in pieces of at most the manifest's ``max_batch``, and smaller on the CPU; see the port.
 
         Raises:
             ValueError: `batch` is not what the manifest says, which is the caller's mistake.

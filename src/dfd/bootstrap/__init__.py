@@ -19,6 +19,7 @@ from dfd.bootstrap.backends import build_backend
 from dfd.bootstrap.decoding import build_opener as build_opener
 from dfd.bootstrap.provenance import build_credentials
 from dfd.bootstrap.registry import build_registry
+from dfd.bootstrap.tuning import tuning_of
 from dfd.credentials import ReadCredentials, not_checked
 from dfd.device import Device
 from dfd.errors import ConfigurationError, InvalidParameter
@@ -36,9 +37,6 @@ from dfd.sandbox.launcher import Launcher
 from dfd.settings import Settings
 from dfd.telemetry.logs import log_backend_event
 
-_THREADS_TO_FIND_AHEAD = 4
-"""From so many on, looking for faces and scoring them in one thread would be slower than decoding in the others."""
-
 Model = tuple[ModelBackend, ModelManifest]
 """A loaded model, and what it says of itself."""
 
@@ -54,6 +52,7 @@ class Parts:
     threads: int
     settings: Mapping[str, str | int] = field(default_factory=dict)
     read_credentials: ReadCredentials = not_checked
+    finds_ahead: bool = False
 
     @property
     def identity(self) -> ModelIdentity:
@@ -73,7 +72,7 @@ class Parts:
             self.backend,
             self.manifest,
             reads_ahead=self.threads > 1,
-            finds_ahead=self.threads >= _THREADS_TO_FIND_AHEAD,
+            finds_ahead=self.finds_ahead,
             origin=self.origin,
         )
 
@@ -83,9 +82,20 @@ class Parts:
 
 
 def build_detector(
-    name: str, threads: int, device: Device = Device.CPU, retinaface_weights: Path | None = None
+    name: str,
+    threads: int,
+    device: Device = Device.CPU,
+    retinaface_weights: Path | None = None,
+    call_threads: int = 1,
 ) -> FaceDetector:
     """The face detector of a name that `Settings.face_detector` takes.
+
+    Args:
+        name: which.
+        threads: for one picture, of detectors that take long for it.
+        device: what computes it.
+        retinaface_weights: of the detector of that name.
+        call_threads: for one picture, of BlazeFace; see `dfd.tuning.Tuning`.
 
     Raises:
         ConfigurationError: `device` or the weights cannot be used here.
@@ -98,7 +108,7 @@ def build_detector(
         if retinaface_weights is None:
             raise ConfigurationError("FACE_DETECTOR is retinaface, but RETINAFACE_WEIGHTS is not set")
         return RetinaFaceDetector(retinaface_weights, threads=threads, device=device)
-    return BlazeFaceDetector(device=device)
+    return BlazeFaceDetector(threads=call_threads, device=device)
 
 
 def build_model(settings: Settings, listener: Listener = log_backend_event) -> Model:
@@ -144,9 +154,10 @@ def build_parts(
     threadpool_limits(1, user_api="blas")
     cv2.setNumThreads(1)  # pictures of faces are small: OpenCV's threads wake for less than they cost
     opener = opener or build_opener(settings, launcher)
+    tuning = tuning_of(settings)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dfd-load") as pool:
         chosen = settings.face_detector, settings.cpu_threads, settings.device, settings.retinaface_weights
-        built = partial(build_detector, *chosen)
+        built = partial(build_detector, *chosen, tuning.call_threads)
         loading = pool.submit(lambda: detector or built())
         backend, manifest = model or build_model(settings, listener)
         _check_operating_point(manifest, settings.operating_point)
@@ -156,7 +167,16 @@ def build_parts(
             "working_side_px": settings.working_side_px,
             **of_credentials,
         }
-        return Parts(opener, loading.result(), backend, manifest, settings.cpu_threads, of_parts, read_credentials)
+        return Parts(
+            opener,
+            loading.result(),
+            backend,
+            manifest,
+            settings.cpu_threads,
+            of_parts,
+            read_credentials,
+            tuning.finds_ahead,
+        )
 
 
 def _check_operating_point(manifest: ModelManifest, name: str | None) -> None:

@@ -7,6 +7,7 @@ from dfd.backends.micro_batching import MicroBatcher
 from dfd.backends.model_server import ModelServer, Target
 from dfd.backends.onnx_runtime import OnnxRuntimeBackend
 from dfd.backends.remote import Listener, RemoteBackend, Timing
+from dfd.bootstrap.tuning import tuning_of
 from dfd.errors import ConfigurationError
 from dfd.ports import ModelBackend
 from dfd.registry.directory import RegisteredModel
@@ -42,7 +43,15 @@ def embedded(settings: Settings, model: RegisteredModel) -> ModelBackend:
         ModelCorrupt: it cannot run the model.
         ConfigurationError: `DEVICE` cannot be used here.
     """
-    runtime = OnnxRuntimeBackend(model.weights_path, model.manifest, settings.cpu_threads, settings.device)
+    tuning = tuning_of(settings)
+    runtime = OnnxRuntimeBackend(
+        model.weights_path,
+        model.manifest,
+        settings.cpu_threads,
+        settings.device,
+        tuning.call_threads,
+        tuning.piece_crops,
+    )
     return MicroBatcher(runtime, model.manifest.max_batch)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 
+from dfd.bootstrap.tuning import tuning_of
 from dfd.errors import ConfigurationError, Unavailable
 from dfd.ports import VideoOpener
 from dfd.sandbox.launcher import Confinement, Launcher
@@ -22,7 +23,7 @@ def build_opener(settings: Settings, launcher: Launcher | None = None) -> VideoO
         launcher: of those, perhaps started already (`dfd.video.entry`); None makes one.
     """
     limits = MediaLimits(max_pixels=settings.max_pixels, max_duration_s=settings.max_duration_s)
-    threads = _decoder_threads(settings.cpu_threads)
+    threads = tuning_of(settings).decoder_threads
     if not settings.sandbox:
         return PyAvOpener(limits, working_side_px=settings.working_side_px, threads=threads)
     memory_bytes = None if settings.decode_memory_mb is None else settings.decode_memory_mb << 20
@@ -30,14 +31,6 @@ def build_opener(settings: Settings, launcher: Launcher | None = None) -> VideoO
     opener = SandboxedOpener(limits, settings.working_side_px, threads, decoding, launcher)
     opener.warm_up()
     return opener
-
-
-def _decoder_threads(threads: int) -> int:
-    """One more than may work at a time, since each waits for the frame before its own.
-
-    On two processors an analysis of 1080p takes a tenth less time with three, and no more of the processors.
-    """
-    return threads + 1 if threads > 1 else 1
 
 
 def confinement(settings: Settings) -> Confinement | None:

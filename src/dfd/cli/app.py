@@ -290,10 +290,20 @@ def verify(
 def doctor(
     context: typer.Context,
     json_output: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
+    tune: Annotated[bool, typer.Option("--tune", help="Measure what is fastest here, and remember it.")] = False,
+    clip: Annotated[
+        Path | None, typer.Option(show_default=False, help="Video to measure on; one is made without it.")
+    ] = None,
 ) -> None:
     """Tell what is installed, which model there is and what answers."""
+    if clip is not None and not tune:
+        raise typer.BadParameter("--clip goes with --tune")
 
     def run() -> int:
+        if tune:
+            from dfd.cli.tune import tune as tune_command
+
+            return tune_command(clip, json_output)
         from dfd.cli.doctor import doctor as command
 
         return command(json_output)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -25,6 +26,7 @@ from dfd.bootstrap.backends import oip, tf_serving
 from dfd.bootstrap.decoding import confinement
 from dfd.bootstrap.examining import attempt, examine_services
 from dfd.bootstrap.registry import build_registry
+from dfd.bootstrap.tuning import remembered, tuning_of, tuning_place
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.tables import PIPED_WIDTH
 from dfd.device import Device
@@ -95,6 +97,7 @@ def examine(settings: Settings) -> Findings:
         "packages": {name: _version(name) for name in PACKAGES},
         "cpus": available_cpus(),
         "threads": settings.cpu_threads,
+        "tuning": _tuning(settings),
         "device": {"wanted": settings.device.value, "missing_for_cuda": missing_for_cuda()},
         "temporary_folder": _temporary_folder(),
         "sandbox": sandbox,
@@ -103,6 +106,16 @@ def examine(settings: Settings) -> Findings:
         "backends": {"onnx_runtime": _verdict(embedded), **_servers(settings)},
         "detectors": detectors,
         "services": services,
+    }
+
+
+def _tuning(settings: Settings) -> Findings:
+    """How the work is divided, and whether that was measured here."""
+    place = tuning_place(settings)
+    return {
+        **asdict(tuning_of(settings)),
+        "file": None if place is None else str(place),
+        "measured": remembered(settings) is not None,
     }
 
 
@@ -201,6 +214,7 @@ def _rows(findings: Findings) -> list[tuple[str, str, str]]:
         ("DFD", "", f"{findings['dfd']} on Python {findings['python']}, {findings['platform']}"),
         ("packages", "no" if None in findings["packages"].values() else "ok", packages),
         ("processors", "", f"{findings['cpus']}, of which an analysis uses {findings['threads']}"),
+        ("division of work", "", _division(findings["tuning"])),
         ("device", "", _device(findings["device"])),
         ("temporary folder", "", f"{folder['path']}, {folder['free_bytes'] / 2**30:.1f} GiB free"),
         ("content credentials", "", findings["content_credentials"]["c2pa-python"] or NEEDS),
@@ -213,6 +227,15 @@ def _rows(findings: Findings) -> list[tuple[str, str, str]]:
     for name, part in findings["services"].items():
         rows.append((name.replace("_", " "), _word(part), _detail(part, _facts(part))))
     return rows
+
+
+def _division(tuning: Findings) -> str:
+    ahead = "in a thread of their own" if tuning["finds_ahead"] else "where they are scored"
+    origin = f"measured here ({tuning['file']})" if tuning["measured"] else "not measured here: dfd doctor --tune"
+    return (
+        f"decoder threads {tuning['decoder_threads']}, threads a call {tuning['call_threads']}, crops a call "
+        f"{tuning['piece_crops']}, faces looked for {ahead}; {origin}"
+    )
 
 
 def _device(device: Findings) -> str:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from dfd.device import Device
 from dfd.processors import available_cpus
+from dfd.tuning import MOST_THREADS
 
 
 class AnalysisSettings(BaseModel):
@@ -22,6 +23,26 @@ class AnalysisSettings(BaseModel):
         Device.AUTO,
         description="What computes the networks of this process: `cpu`, `cuda`, or `auto`, CUDA where it can be used",
     )
+    decoder_threads: int = Field(
+        0,
+        ge=0,
+        le=MOST_THREADS,
+        description="Threads that decode one file; 0: as `TUNING_FILE` says, else one to spare",
+    )
+    call_threads: int = Field(
+        0, ge=0, le=MOST_THREADS, description="CPU threads of one call of a network; 0: as `TUNING_FILE` says, else 1"
+    )
+    piece_crops: int = Field(
+        0, ge=0, le=MOST_THREADS, description="Most faces in one call on the CPU; 0: as `TUNING_FILE` says, else 8"
+    )
+    finds_ahead: bool | None = Field(
+        None,
+        description="Look for faces in a thread of their own; unset: as `TUNING_FILE` says, else from four threads on",
+    )
+    tuning_file: Path | None = Field(
+        None, description="What `dfd doctor --tune` remembers; unset: `dfd/tuning.json` in the folder of caches"
+    )
+    xdg_cache_home: Path | None = Field(None, description="Folder of caches (XDG); unset: `~/.cache`")
     threshold: float | None = Field(
         None, gt=0, lt=1, description="Probability from which a video is called fake; unset: the model's own"
     )
