@@ -83,6 +83,11 @@ def missing_for_cuda() -> str:
     return ""
 
 
+def runtime_version() -> str:
+    """Version of ONNX Runtime, whichever of its packages is installed."""
+    return str(ort.__version__)
+
+
 def execution_providers() -> tuple[str, ...]:
     """What this ONNX Runtime can compute on, as it calls it: ``CPU``, ``CUDA``."""
     return tuple(name.removesuffix("ExecutionProvider") for name in ort.get_available_providers())

@@ -156,7 +156,7 @@ def test_nothing_is_used_that_was_measured_for_something_else(change: dict[str, 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("processor_model", "another"), ("available_cpus", 7), ("installed_version", "0.1")],
+    [("processor_model", "another"), ("available_cpus", 7), ("runtime_version", "0.1")],
 )
 def test_nothing_is_used_that_was_measured_on_another_machine(
     name: str, value: object, monkeypatch: pytest.MonkeyPatch

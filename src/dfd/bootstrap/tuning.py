@@ -6,12 +6,12 @@ import os
 import secrets
 from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Final
 
 import dfd
 from dfd.errors import ConfigurationError
+from dfd.onnx_sessions import runtime_version
 from dfd.processors import available_cpus, processor_model
 from dfd.settings import Settings
 from dfd.tuning import Tuning, usual
@@ -51,7 +51,7 @@ def machine_of(settings: Settings) -> Machine:
         "device": settings.device.value,
         "sandbox": int(settings.sandbox),
         "dfd": dfd.__version__,
-        "onnxruntime": installed_version("onnxruntime"),
+        "onnxruntime": runtime_version(),
         "model": f"{settings.model_name}/{settings.model_version}",
         "face_detector": settings.face_detector,
     }
