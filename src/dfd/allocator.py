@@ -13,7 +13,7 @@ def keep_to_arenas(count: int) -> bool:
 
     By itself it makes up to eight for each processor, gives a thread now one and now another, and each keeps the most
     that any analysis has ever needed of it: memory grows for as long as there are arenas that have not seen their worst
-    (docs/decisions/0021-memory.md has the figures). Arenas that exist already stay.
+    (docs/operations.md has the figures). Arenas that exist already stay.
 
     Args:
         count: of arenas, at least 1; 0 changes nothing.
