@@ -12,6 +12,8 @@ from typing import Final
 
 import httpx
 
+from dfd.cli.serving import KEEP_ALIVE_S
+
 _IN_FLIGHT: Final = 150
 """Requests of all callers under way at most; real ones would give up too."""
 
@@ -101,7 +103,8 @@ class Callers:
         self._rng = random.Random(seed)
         self._clips = [clip.read_bytes() for clip in clips]
         self._bad = [*BAD, self._clips[0][: len(self._clips[0]) // 3]]
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+        # As long as the service keeps an idle connection, a request may cross its closing on the way, and breaks off.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=KEEP_ALIVE_S / 2)
         self._clients = [
             httpx.AsyncClient(
                 base_url=url,
