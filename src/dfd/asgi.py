@@ -5,6 +5,7 @@ import sys
 
 from fastapi import FastAPI
 
+from dfd.allocator import keep_to_arenas
 from dfd.api.app import create_app
 from dfd.bootstrap.metrics import build_metrics, open_port
 from dfd.bootstrap.service import build_services
@@ -35,6 +36,7 @@ def create_beside_another() -> FastAPI:
 def _created(*, shares_ports: bool) -> FastAPI:
     try:
         settings = load_settings()
+        keep_to_arenas(settings.malloc_arena_max)
         configure_logging(settings.log_level)
         metrics = build_metrics()
         services = build_services(settings, metrics=metrics)

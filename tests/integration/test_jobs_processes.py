@@ -80,8 +80,13 @@ class Place:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        texts = [path.read_text() for path in sorted(self.folder.glob("stderr-*.log"))]
-        return [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
+        contents = [path.read_bytes() for path in sorted(self.folder.glob("stderr-*.log"))]
+        return [json.loads(line) for content in contents for line in _whole_lines(content) if line.startswith(b"{")]
+
+
+def _whole_lines(content: bytes) -> list[bytes]:
+    """Without what follows the last newline, which a process is just writing, or was killed over."""
+    return content.split(b"\n")[:-1]
 
 
 def _answers(client: httpx.Client) -> bool:
@@ -127,6 +132,19 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.write(np.roll(picture, number * 4, axis=1))
     writer.release()
     return path
+
+
+def test_a_line_that_is_half_written_is_read_once_it_is_whole(tmp_path: Path) -> None:
+    place, line = Place(tmp_path), '{"message": "a\u2028b \u00e9"}\n'.encode()
+    log = tmp_path / "stderr-1.log"
+    for cut in range(len(line)):
+        log.write_bytes(line + b"a word that is no record\n" + line[:cut])
+        assert place.log == [{"message": "a\u2028b \u00e9"}]
+    log.write_bytes(line + line)
+    assert len(place.log) == 2
+    log.write_bytes(b'{"broken"\n')
+    with pytest.raises(json.JSONDecodeError):
+        assert place.log
 
 
 @pytest.mark.slow

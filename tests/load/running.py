@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import signal
 import statistics
+import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -11,8 +13,9 @@ from typing import Any, Final
 
 import httpx
 from tests.integration.test_jobs_processes import Place
+from tests.live_service import START_LIMIT_S, until
 from tests.load.memory import MIB, MemoryWatch, growth
-from tests.load.traffic import ADDRESSES, ANALYSES, WEIGHTS, Callers
+from tests.load.traffic import ADDRESSES, ANALYSES, WEIGHTS, Callers, Kind
 
 from dfd.settings import default_models_dir
 
@@ -84,8 +87,19 @@ def run(folder: Path, plan: Plan) -> Outcome:
         callers = Callers(str(client.base_url), SAMPLES, plan.seed, limit)
         watch = MemoryWatch(running.pid)
         states = asyncio.run(_asked(callers, watch, wanted, plan.seconds))
-        alive = client.get("/readyz").status_code == 200 and running.poll() is None
-    return _judged(plan, alone_s, per_second, callers, states, watch, place.log, alive)
+        faults = _leave(running, client)
+    return _judged(plan, alone_s, per_second, callers, states, watch, place.log, faults)
+
+
+def _leave(running: "subprocess.Popen[bytes]", client: httpx.Client) -> list[str]:
+    """See that the service is well, and let it stop by itself, so that its log has what it says of the last job."""
+    try:
+        until(lambda: running.poll() is not None or client.get("/readyz").status_code == 200, START_LIMIT_S)
+        running.send_signal(signal.SIGTERM)
+        code = running.wait(_DRAIN_S)
+    except (AssertionError, httpx.TransportError, subprocess.TimeoutExpired) as error:
+        return [f"the service is not well: {error!r}"]
+    return [] if code in (0, -signal.SIGTERM) else [f"the service is gone: {code}"]
 
 
 async def _asked(callers: Callers, watch: MemoryWatch, wanted: float, seconds: float) -> dict[str, str]:
@@ -132,19 +146,20 @@ def _judged(  # noqa: PLR0917 - everything that was measured
     states: dict[str, str],
     watch: MemoryWatch,
     log: list[dict[str, Any]],
-    alive: bool,
+    faults: list[str],
 ) -> Outcome:
     seen = callers.seen
-    faults = list(seen.faults)
+    faults = [*faults, *seen.faults]
     lost = [job_id for job_id in seen.accepted if job_id not in states]
     ends = Counter(line["dfd.job_id"] for line in log if line["message"] == "job ended")
     twice = [job_id for job_id, count in ends.items() if count > 1]
     silent = [job_id for job_id in states if job_id not in ends]
-    faults += [f"jobs lost: {lost}"] * bool(lost) + [f"jobs ended twice: {twice}"] * bool(twice)
-    faults += [f"jobs that ended without a word: {silent}"] * bool(silent) + ["the service is gone"] * (not alive)
-    faults += [f"logged: {line['message']}" for line in log if line["log.level"] in ("error", "critical")][:20]
     refused = {status: sum(n for (_, one), n in seen.answers.items() if one == status) for status in (429, 503)}
-    faults += [f"nobody was refused with {status}" for status, count in refused.items() if count == 0]
+    faults += [f"jobs lost: {lost}"] * bool(lost) + [f"jobs ended twice: {twice}"] * bool(twice)
+    faults += [f"jobs that ended without a word: {silent}"] * bool(silent)
+    faults += [f"logged: {line['message']}" for line in log if line["log.level"] in ("error", "critical")][:20]
+    faults += ["no analysis was refused with 503"] * (seen.shed == 0)
+    faults += ["nobody was refused with 429"] * (refused[429] == 0)
     steady = [one for one in watch.samples if _WARM_UP * plan.seconds <= one[0] <= plan.seconds]
     slope, share = growth(steady)
     ratios = sorted(seconds / alone_s for seconds in seen.predict_s)
@@ -156,7 +171,7 @@ def _judged(  # noqa: PLR0917 - everything that was measured
         "seconds": plan.seconds,
         "alone_s": round(alone_s, 4),
         "capacity_per_s": round(per_second, 3),
-        "asked_analyses_per_s": round(OVERLOAD * per_second, 3),
+        "asked_analyses_per_s": round((seen.asked[Kind.PREDICT] + seen.asked[Kind.JOB]) / plan.seconds, 3),
         "answers": {f"{kind} {status}": count for (kind, status), count in sorted(seen.answers.items())},
         "refused": {str(status): count for status, count in refused.items()},
         "accepted_analyses": len(seen.predict_s),

@@ -12,6 +12,8 @@ from typing import Final
 
 import httpx
 
+from dfd.cli.serving import KEEP_ALIVE_S
+
 _IN_FLIGHT: Final = 150
 """Requests of all callers under way at most; real ones would give up too."""
 
@@ -57,6 +59,7 @@ class Seen:
     """What callers were given.
 
     Attributes:
+        asked: how often each kind was asked for.
         answers: how often each kind got each status.
         faults: what nobody may be given: errors of the service, broken connections, refusals that do not say when to
             come back; the first few of each in words.
@@ -65,11 +68,17 @@ class Seen:
         streams: streams of events that told of an end.
     """
 
+    asked: Counter[Kind] = field(default_factory=Counter)
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
     predict_s: list[float] = field(default_factory=list)
     streams: int = 0
+
+    @property
+    def shed(self) -> int:
+        """Analyses that were refused because there were too many."""
+        return sum(self.answers[kind.value, 503] for kind in (Kind.PREDICT, Kind.JOB))
 
     def note(self, kind: Kind, answer: httpx.Response, allowed: Sequence[int]) -> bool:
         """Take down an answer; whether it is none of the refusals."""
@@ -94,7 +103,8 @@ class Callers:
         self._rng = random.Random(seed)
         self._clips = [clip.read_bytes() for clip in clips]
         self._bad = [*BAD, self._clips[0][: len(self._clips[0]) // 3]]
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+        # As long as the service keeps an idle connection, a request may cross its closing on the way, and breaks off.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=KEEP_ALIVE_S / 2)
         self._clients = [
             httpx.AsyncClient(
                 base_url=url,
@@ -105,19 +115,25 @@ class Callers:
         ]
 
     async def ask(self, per_second: float, seconds: float) -> None:
-        """Ask so often, for so long, and wait for every answer; gaps are those of a Poisson process."""
+        """Ask so often, for so long, and wait for every answer; gaps are those of a Poisson process.
+
+        A service that has refused no analysis by the end of a quarter can do more than was measured, on a machine that
+        was busier then: it is asked for twice as much from there on.
+        """
         loop = asyncio.get_running_loop()
-        until_s = loop.time() + seconds
-        under_way = {
-            asyncio.create_task(self._one(Kind.GREEDY, self._limit + 3))
-        }  # more than one minute allows, at once
-        next_s = loop.time()
-        while next_s < until_s:
+        begun_s = next_s = loop.time()
+        look_s = begun_s + seconds / 4
+        under_way = {asyncio.create_task(self._greedy_at_once())}
+        while next_s < begun_s + seconds:
             await asyncio.sleep(max(0.0, next_s - loop.time()))
+            if next_s >= look_s:
+                per_second *= 1 if self.seen.shed else 2
+                look_s += seconds / 4
             next_s += self._rng.expovariate(per_second)
             if len(under_way) >= _IN_FLIGHT:
                 continue
             [kind] = self._rng.choices(list(WEIGHTS), list(WEIGHTS.values()))
+            self.seen.asked[kind] += 1
             task = asyncio.create_task(self._one(kind))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
@@ -141,6 +157,10 @@ class Callers:
                 break
             await asyncio.sleep(0.2)
         return states
+
+    async def _greedy_at_once(self) -> None:
+        """More than a minute allows, at once: twice that, since a minute may turn meanwhile, and the count with it."""
+        await asyncio.gather(*(self._one(Kind.GREEDY, 1) for _ in range(2 * self._limit + 3)))
 
     async def _one(self, kind: Kind, times: int = 10) -> None:
         client = self._rng.choice(self._clients[:-1])

@@ -14,7 +14,7 @@ from tests.unit.test_explanation_faces import FACE, contrast_of_mouth, explainer
 from tests.unit.test_jobs import QUICK, House
 
 from dfd.api.app import create_app
-from dfd.api.explanations import KeptPictures
+from dfd.api.explanations import ExplanationDesk, KeptPictures
 from dfd.api.services import Services
 from dfd.errors import BackendUnavailable, UnreadableVideo
 from dfd.explanation.explaining import Explainer
@@ -182,6 +182,29 @@ async def test_too_many_pictures_at_a_time_are_refused_while_others_are_answered
             assert (await client.get("/livez")).status_code == 200
         go.set()
     assert statuses.count(200) == 17
+
+
+async def test_who_waits_long_for_a_picture_is_told_to_come_back_and_his_turn_goes_to_others() -> None:
+    go = threading.Event()
+    shop = await Shop(videos=ExplainedVideos(SlowOpener(go), explainer())).opened(max_concurrency=2)
+    shop.app.state.explanations = ExplanationDesk(shop.app.state.services, longest_wait_s=0.01)
+    answers: list[Any] = []
+
+    async def ask() -> None:
+        answers.append(await shop.get("faces/0.jpg"))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(ask)
+        with anyio.fail_after(20):
+            while len(answers) < 2:
+                await anyio.sleep(0.01)
+        for answer in answers:
+            assert_problem(answer, 503, "overloaded")
+            assert answer.headers["retry-after"].isdecimal()
+        go.set()
+    assert answers[2].status_code == 200
+    assert (await shop.get("faces/0.jpg", side=200)).status_code == 200
 
 
 async def test_a_job_may_be_asked_to_explain() -> None:

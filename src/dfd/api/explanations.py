@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 
 from dfd.api.services import Services
 from dfd.casefile.content import KeyFrames
@@ -23,6 +23,8 @@ from dfd.reporting import regions_to_list
 
 _MOST_KEPT_BYTES: Final = 32 * 1024 * 1024
 _WAITING: Final = 16
+_LONGEST_WAIT_S: Final = 30.0
+"""For a turn: on a machine that is busy with analyses one picture may take ten seconds, and 16 that wait minutes."""
 
 _NO_PICTURES: Final = {ArtifactNotFound: FILE_GONE, ExplanationUnavailable: OTHER_MODEL, InputError: FILE_CHANGED}
 
@@ -74,13 +76,14 @@ class KeptPictures:
 class ExplanationDesk:
     """Explains the answers for jobs, for as long as their uploads are kept.
 
-    A picture takes a processor for a second or so: at most as many are made at the same time as analyses may run, and
-    a few may wait.
+    A picture takes a processor for a second or so: at most half as many are made at the same time as analyses may run,
+    and a few may wait for a while.
     """
 
-    def __init__(self, services: Services) -> None:
-        """Explain jobs of `services`."""
+    def __init__(self, services: Services, longest_wait_s: float = _LONGEST_WAIT_S) -> None:
+        """Explain jobs of `services`; who has not had his turn after so many seconds is told to come back."""
         self._services = services
+        self._longest_wait_s = longest_wait_s
         self._threads = CapacityLimiter(max(1, services.policy.max_concurrency // 2))
         self._under_way = 0
         self._kept = KeptPictures()
@@ -202,12 +205,28 @@ class ExplanationDesk:
 
     async def _run(self, work: Callable[[], Made]) -> Made:
         if self._under_way >= _WAITING + self._threads.total_tokens:
-            raise Overloaded("too many pictures are being made, try again later", self._services.policy.retry_after_s)
+            raise self._too_many()
         self._under_way += 1
         try:
-            return await to_thread.run_sync(lambda: _of_the_upload(work), limiter=self._threads)
+            turn = await self._turn()
+            try:
+                return await to_thread.run_sync(lambda: _of_the_upload(work), limiter=CapacityLimiter(1))
+            finally:
+                self._threads.release_on_behalf_of(turn)
         finally:
             self._under_way -= 1
+
+    async def _turn(self) -> object:
+        turn = object()
+        try:
+            with fail_after(self._longest_wait_s):
+                await self._threads.acquire_on_behalf_of(turn)
+        except TimeoutError as error:
+            raise self._too_many() from error
+        return turn
+
+    def _too_many(self) -> Overloaded:
+        return Overloaded("too many pictures are being made, try again later", self._services.policy.retry_after_s)
 
 
 def _of_the_upload(work: Callable[[], Made]) -> Made:

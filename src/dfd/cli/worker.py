@@ -4,6 +4,7 @@ import signal
 import threading
 from types import FrameType
 
+from dfd.allocator import keep_to_arenas
 from dfd.bootstrap.jobs import build_job_parts
 from dfd.bootstrap.live import build_live
 from dfd.bootstrap.metrics import backend_listener, build_metrics, open_port, watch
@@ -25,6 +26,7 @@ def worker(count: int | None, queue: str | None = None) -> int:
         JobStoreUnavailable: the database does not answer at the start.
     """
     settings = load_settings(job_workers=count, job_queue=queue)
+    keep_to_arenas(settings.malloc_arena_max)
     configure_logging(settings.log_level)
     with traced(settings):
         return _work(settings)

@@ -1,4 +1,4 @@
-"""Settings of stopping and tracing. A part of `dfd.settings.Settings`."""
+"""Settings of stopping, memory and tracing. A part of `dfd.settings.Settings`."""
 
 from typing import Literal
 from urllib.parse import unquote
@@ -9,7 +9,7 @@ from dfd.settings.types import HttpUrl
 
 
 class OperationSettings(BaseModel):
-    """Names that begin with ``OTEL_`` are those of OpenTelemetry, and mean what they mean there."""
+    """Names that begin with ``OTEL_`` are those of OpenTelemetry, ``MALLOC_`` glibc's: both mean the same there."""
 
     stop_delay_s: float = Field(
         0.0,
@@ -25,6 +25,13 @@ class OperationSettings(BaseModel):
         le=3600,
         description="A job that will be done within so many seconds is finished by a worker that is told to stop; any "
         "other is handed back at once",
+    )
+    malloc_arena_max: int = Field(
+        2,
+        ge=0,
+        le=1024,
+        description="Pools that the C library takes memory from, as glibc's own variable of this name; more cost "
+        "memory and save waiting between many threads; 0: its choice, eight for each processor",
     )
     otel_traces_exporter: Literal["none", "otlp", "console"] = Field(
         "none", description="Where spans go: nowhere, to a collector (`pip install 'dfd[otel]'`), or to stderr as JSON"
