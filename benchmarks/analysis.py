@@ -7,41 +7,23 @@ turns. See ``benchmarks/README.md`` for what is measured and on what.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.clip import COLD_START, FOUR_K, FULL_HD, TEN_MINUTES, ClipSpec, bitrate_mbps, make_clip
+from benchmarks.clip import COLD_START, FOUR_K, FULL_HD, TEN_MINUTES, bitrate_mbps
 from benchmarks.goals import goals_table, judged
+from benchmarks.running import clip_in, peak_of_all_mb, run_cold_cli, run_contender, tell
 from benchmarks.spread import Spread, spread
 
 from dfd.processors import available_cpus
 
-ROOT = Path(__file__).resolve().parents[1]
 TURN = ("analysis", "decode", "naive")
 
 Results = dict[str, Any]
-
-
-def run_contender(name: str, clip: Path, threads: int) -> dict[str, float]:
-    """One contender in a process of its own; see `benchmarks.contenders` for the fields."""
-    command = [sys.executable, "-m", "benchmarks.contenders", name, str(clip), "--threads", str(threads)]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    result: dict[str, float] = json.loads(done.stdout)
-    return result
-
-
-def run_cold_cli(clip: Path) -> float:
-    """Wall seconds of ``dfd predict`` from the start of the process to its end."""
-    command = [str(Path(sys.executable).with_name("dfd")), "predict", str(clip), "--json"]
-    started = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
 
 
 def summarise(turns: Sequence[dict[str, dict[str, float]]]) -> Results:
@@ -66,14 +48,14 @@ def measure(folder: Path, repeat: int, threads: int, *, quick: bool) -> Results:
         quick: a clip that is soon made, and no memory of large or long ones: to see that it works.
     """
     main_spec = replace(FULL_HD, seconds=4.0, repeats=5) if quick else FULL_HD
-    main_clip = _clip(folder, "quick" if quick else "full_hd", main_spec)
-    cold_clip = _clip(folder, "cold_start", COLD_START)
+    main_clip = clip_in(folder, "quick" if quick else "full_hd", main_spec)
+    cold_clip = clip_in(folder, "cold_start", COLD_START)
     turns = []
     cold: list[float] = []
     short: list[float] = []
     run_contender("decode", main_clip, threads)  # the file is in the page cache for all of them
     for number in range(repeat):
-        _tell(f"turn {number + 1} of {repeat}")
+        tell(f"turn {number + 1} of {repeat}")
         turns.append({name: run_contender(name, main_clip, threads) for name in TURN})
         cold.append(run_cold_cli(cold_clip))
         warm, decode = (run_contender(name, cold_clip, threads) for name in ("warm", "decode"))
@@ -83,11 +65,13 @@ def measure(folder: Path, repeat: int, threads: int, *, quick: bool) -> Results:
     results["cold_cli_seconds"] = spread(cold)
     results["threads"], results["repeat"] = threads, repeat
     results["clip_mbps"] = bitrate_mbps(main_clip)
+    results["peak_mb"]["analysis"] = peak_of_all_mb("analysis", main_clip, threads)
     if not quick:
         for key, spec in (("four_k", FOUR_K), ("ten_minutes", TEN_MINUTES)):
-            clip = _clip(folder, key, spec)
-            _tell(f"memory: {key}")
-            results["peak_mb"][key] = run_contender("analysis", clip, threads)["peak_mb"]
+            clip = clip_in(folder, key, spec)
+            tell(f"memory: {key}")
+            results["peak_mb"][key] = peak_of_all_mb("analysis", clip, threads)
+    results["analysis_peak_mb"] = results["peak_mb"]["analysis"]
     results["goals"] = judged(results)
     return results
 
@@ -116,18 +100,6 @@ def table(results: Results) -> str:
 
 def _cells(values: Spread) -> tuple[str, str, str]:
     return f"{values['median']:.2f}", f"{values['min']:.2f}", f"{values['max']:.2f}"
-
-
-def _clip(folder: Path, name: str, spec: ClipSpec) -> Path:
-    path = folder / f"{name}.mp4"
-    if not path.exists():
-        _tell(f"making {path.name}")
-        make_clip(path, spec)
-    return path
-
-
-def _tell(message: str) -> None:
-    print(message, file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

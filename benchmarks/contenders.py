@@ -5,7 +5,9 @@ process in MB, and what was done, so that nobody wins by doing less.
 """
 
 import argparse
+import itertools
 import json
+import math
 import os
 import sys
 import time
@@ -53,14 +55,15 @@ def warm_analysis(clip: Path, threads: int) -> Outcome:
     return whole_analysis(clip, threads)
 
 
-def full_decode(clip: Path, threads: int) -> Outcome:
-    """Every frame decoded by FFmpeg and thrown away: no conversion, no face, no model."""
+def full_decode(clip: Path, threads: int, until_s: float = math.inf) -> Outcome:
+    """Every frame that is shown before a time decoded by FFmpeg and thrown away: no conversion, no face, no model."""
     started = time.perf_counter()
     with av.open(str(clip)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = threads
         stream.thread_type = "AUTO"
-        frames = sum(1 for _ in container.decode(stream))
+        shown = itertools.takewhile(lambda frame: (frame.time or 0.0) < until_s, container.decode(stream))
+        frames = sum(1 for _ in shown)
     return Outcome(time.perf_counter() - started, frames, 0, 0)
 
 
@@ -119,8 +122,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("name", choices=sorted(CONTENDERS))
     parser.add_argument("clip", type=Path)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--until-s", type=float, default=math.inf, help="how much of the clip the decode reads")
     options = parser.parse_args(arguments)
-    outcome = CONTENDERS[options.name](options.clip, options.threads)
+    if options.name == "decode":
+        outcome = full_decode(options.clip, options.threads, options.until_s)
+    else:
+        outcome = CONTENDERS[options.name](options.clip, options.threads)
     json.dump({**outcome._asdict(), "peak_mb": peak_memory_mb()}, sys.stdout)
 
 
