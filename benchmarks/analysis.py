@@ -32,6 +32,7 @@ def summarise(turns: Sequence[dict[str, dict[str, float]]]) -> Results:
         "seconds": {name: spread([turn[name]["seconds"] for turn in turns]) for name in TURN},
         "peak_mb": {name: max(turn[name]["peak_mb"] for turn in turns) for name in TURN},
         "analysis_to_decode": spread([turn["analysis"]["seconds"] / turn["decode"]["seconds"] for turn in turns]),
+        "cpu_to_decode": spread([turn["analysis"]["cpu_s"] / turn["decode"]["cpu_s"] for turn in turns]),
         "naive_to_analysis": spread([turn["naive"]["seconds"] / turn["analysis"]["seconds"] for turn in turns]),
         "sampled_frames": {name: turns[0][name]["sampled_frames"] for name in ("analysis", "naive")},
         "scored_faces": {name: turns[0][name]["scored_faces"] for name in ("analysis", "naive")},
@@ -84,6 +85,7 @@ def table(results: Results) -> str:
         rows.append((label, *_cells(results["seconds"][name]), f"{results['peak_mb'][name]:.0f}"))
     rows.append(("cold `dfd predict`, 5 s of 720p, s", *_cells(results["cold_cli_seconds"]), ""))
     rows.append(("analysis / decode", *_cells(results["analysis_to_decode"]), ""))
+    rows.append(("the same in processor time", *_cells(results["cpu_to_decode"]), ""))
     rows.append(("naive / analysis", *_cells(results["naive_to_analysis"]), ""))
     for key, label in (("four_k", "analysis of 4K"), ("ten_minutes", "analysis of ten minutes, 360p")):
         if key in results["peak_mb"]:

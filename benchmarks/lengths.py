@@ -18,7 +18,7 @@ from benchmarks.clip import ClipSpec, bitrate_mbps, repeat_clip
 from benchmarks.goals import goals_table, judged
 from benchmarks.plots import columns, write_plots
 from benchmarks.running import clip_in, peak_of_all_mb, run_contender, tell
-from benchmarks.spread import spread
+from benchmarks.spread import in_words, spread
 
 from dfd.processors import available_cpus
 
@@ -98,6 +98,7 @@ def summarise(turns: Sequence[tuple[Row, Row]], scale: float) -> Row:
         "analysis_s": spread([analysis["seconds"] for analysis, _ in turns]),
         "decode_s": spread([decode["seconds"] * scale for _, decode in turns]),
         "analysis_to_decode": spread([analysis["seconds"] / (decode["seconds"] * scale) for analysis, decode in turns]),
+        "cpu_to_decode": spread([analysis["cpu_s"] / (decode["cpu_s"] * scale) for analysis, decode in turns]),
         "sampled_frames": turns[0][0]["sampled_frames"],
     }
 
@@ -122,17 +123,17 @@ def results_of(rows: Sequence[Row], repeat: int, threads: int) -> Row:
 
 def table(results: Row) -> str:
     """The rows for people, in Markdown."""
-    head = ("1080p", "samples", "analysis, s", "decode, s", "analysis / decode", "peak MB")
+    head = ("1080p", "samples", "analysis, s", "decode, s", "analysis / decode", "in processor time", "peak MB")
     lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
     for row in results["rows"]:
-        ratio = row["analysis_to_decode"]
         is_scaled = row["decoded_s"] < row["seconds_long"]
         cells = (
             row["name"],
             f"{row['sampled_frames']}",
             f"{row['analysis_s']['median']:.1f}",
             f"{row['decode_s']['median']:.1f}{' (from 5 min)' if is_scaled else ''}",
-            f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f})",
+            in_words(row["analysis_to_decode"]),
+            in_words(row["cpu_to_decode"]),
             f"{row['peak_mb']:.0f}",
         )
         lines.append(f"| {' | '.join(cells)} |")

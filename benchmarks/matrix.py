@@ -16,7 +16,7 @@ from benchmarks.clip import bitrate_mbps
 from benchmarks.plots import columns, write_plots
 from benchmarks.points import AXES, BASE, Point, missing_codecs, points
 from benchmarks.running import clip_in, peak_of_all_mb, run_contender, tell
-from benchmarks.spread import spread
+from benchmarks.spread import in_words, spread
 
 from dfd.processors import available_cpus
 
@@ -46,6 +46,7 @@ def summarise(turns: Sequence[Turn]) -> Row:
     row: Row = {
         "seconds": {name: spread([turn[name]["seconds"] for turn in turns]) for name in turns[0]},
         "analysis_to_decode": spread([turn["analysis"]["seconds"] / turn["decode"]["seconds"] for turn in turns]),
+        "cpu_to_decode": spread([turn["analysis"]["cpu_s"] / turn["decode"]["cpu_s"] for turn in turns]),
         "naive_to_analysis": None,
         "sampled_frames": turns[0]["analysis"]["sampled_frames"],
         "scored_faces": turns[0]["analysis"]["scored_faces"],
@@ -82,7 +83,17 @@ def measure_all(folder: Path, repeat: int, threads: int, seconds: float, only: S
 
 def table(results: Row) -> str:
     """The rows for people, in Markdown."""
-    head = ("", "", "Mbit/s", "faces scored", "decode, s", "analysis / decode", "naive / analysis", "peak MB")
+    head = (
+        "",
+        "",
+        "Mbit/s",
+        "faces scored",
+        "decode, s",
+        "analysis / decode",
+        "in processor time",
+        "naive / analysis",
+        "peak MB",
+    )
     lines = [f"| {' | '.join(head)} |", "|---|---|" + "---:|" * (len(head) - 2)]
     for row in results["rows"]:
         cells = (
@@ -91,8 +102,9 @@ def table(results: Row) -> str:
             f"{row['mbps']:.1f}",
             f"{row['scored_faces']}",
             f"{row['seconds']['decode']['median']:.2f}",
-            _with_spread(row["analysis_to_decode"]),
-            "" if row["naive_to_analysis"] is None else _with_spread(row["naive_to_analysis"]),
+            in_words(row["analysis_to_decode"]),
+            in_words(row["cpu_to_decode"]),
+            "" if row["naive_to_analysis"] is None else in_words(row["naive_to_analysis"]),
             f"{row['peak_mb']:.0f}",
         )
         lines.append(f"| {' | '.join(cells)} |")
@@ -106,20 +118,18 @@ def plots(results: Row) -> dict[str, str]:
     """File name and SVG of each plot."""
     names = {id(row): row["name"] if row["axis"] != "faces" else f"{row['name']} faces" for row in results["rows"]}
     ratios = [(names[id(row)], row["analysis_to_decode"]) for row in results["rows"]]
+    cpu = [(names[id(row)], row["cpu_to_decode"]) for row in results["rows"]]
     naive = [(names[id(row)], row["naive_to_analysis"]) for row in results["rows"] if row["naive_to_analysis"]]
     memory = [(names[id(row)], spread([row["peak_mb"]])) for row in results["rows"]]
     drawn = {
         "matrix-decode.svg": columns("Analysis against a plain decode, by clip", "analysis / decode", ratios, 0.7),
+        "matrix-processor.svg": columns("The same in processor time", "analysis / decode, processor time", cpu),
         "matrix-memory.svg": columns("Peak memory of an analysis, by clip", "MB", memory),
     }
     if naive:
         title = "The naive pipeline against the analysis, by clip"
         drawn["matrix-naive.svg"] = columns(title, "naive / analysis", naive, 7.0)
     return drawn
-
-
-def _with_spread(values: dict[str, float]) -> str:
-    return f"{values['median']:.2f} ({values['min']:.2f} to {values['max']:.2f})"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.spread import Spread
+from benchmarks.spread import Spread, in_words
 
 from dfd.evaluation.svg import Axis, Plot
 
@@ -42,8 +42,7 @@ def columns(title: str, label: str, figures: Sequence[tuple[str, Spread]], goal:
         plot.line(((across.low, goal), (across.high, goal)), "reference")
     for place, (name, values) in zip(places, figures, strict=True):
         plot.line(((place, values["min"]), (place, values["max"])), "interval")
-        says = f"{name}: {values['median']:.2f} ({values['min']:.2f} to {values['max']:.2f})"
-        plot.dot((place, values["median"]), "value", says)
+        plot.dot((place, values["median"]), "value", f"{name}: {in_words(values)}")
     return _alone(plot.render())
 
 

@@ -23,7 +23,7 @@ from benchmarks.clip import COLD_START
 from benchmarks.goals import goals_table, judged
 from benchmarks.health_under_jobs import served
 from benchmarks.running import ROOT, clip_in, processor_time_of_all_s, tell
-from benchmarks.spread import spread
+from benchmarks.spread import in_words, spread
 
 CLIENTS: Final = 8
 COUNT: Final = 48
@@ -127,16 +127,12 @@ def table(results: Mapping[str, Any]) -> str:
     lines = ["| 5 s of 720p | analyses a second | processor seconds each |", "|---|---:|---:|"]
     for name, speed in results["per_s"].items():
         label = f"service, {CLIENTS} clients" if name == SERVICE else f"library, {name}"
-        lines.append(f"| {label} | {_told(speed)} | {_told(results['cpu_s'][name])} |")
-    ratio, of_cpu = _told(results["service_to_library"]), _told(results["cpu_to_library"])
+        lines.append(f"| {label} | {in_words(speed)} | {in_words(results['cpu_s'][name])} |")
+    ratio, of_cpu = in_words(results["service_to_library"]), in_words(results["cpu_to_library"])
     lines.append(f"| service / library, {results['best']} | {ratio} | {of_cpu} |")
     refused = f"at most {results['refused']:.0f} requests of a turn refused for now"
     note = f"{results['repeat']} turns of {results['count']} analyses; {refused}"
     return "\n".join([*lines, "", note])
-
-
-def _told(values: Mapping[str, float]) -> str:
-    return f"{values['median']:.2f} ({values['min']:.2f} to {values['max']:.2f})"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -22,7 +22,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def run(seconds: float) -> dict[str, float]:
-    return {"seconds": seconds, "sampled_frames": 20, "scored_faces": 40}
+    return {"seconds": seconds, "cpu_s": 2 * seconds, "sampled_frames": 20, "scored_faces": 40}
 
 
 def keyframe_gaps(path: Path) -> list[int]:
@@ -135,18 +135,18 @@ def test_the_table_of_the_matrix_shows_every_figure() -> None:
     lines = matrix.table(matrix_results()).splitlines()
 
     base = [cell.strip() for cell in lines[2].strip("|").split("|")]
-    figures_of_base = ["4.9", "40", "3.00", "0.62 (0.50 to 0.75)", "6.00 (3.00 to 9.00)", "321"]
+    figures_of_base = ["4.9", "40", "3.00", "0.62 (0.50 to 0.75)", "0.62 (0.50 to 0.75)", "6.00 (3.00 to 9.00)", "321"]
     assert base == ["base", "1080p H.264", *figures_of_base]
-    assert lines[3].split("|")[7].strip() == ""
+    assert lines[3].split("|")[8].strip() == ""
 
 
 def test_the_plots_of_the_matrix_have_a_dot_for_each_figure(tmp_path: Path) -> None:
     write_plots(tmp_path / "new", matrix.plots(matrix_results()))
 
     dots = {path.name: len(ElementTree.parse(path).findall(f"{SVG}circle")) for path in (tmp_path / "new").iterdir()}
-    assert dots == {"matrix-decode.svg": 2, "matrix-memory.svg": 2, "matrix-naive.svg": 1}
+    assert dots == {"matrix-decode.svg": 2, "matrix-memory.svg": 2, "matrix-naive.svg": 1, "matrix-processor.svg": 2}
     without_naive = matrix_results() | {"rows": [matrix_row("faces", "6", None)]}
-    assert set(matrix.plots(without_naive)) == {"matrix-decode.svg", "matrix-memory.svg"}
+    assert set(matrix.plots(without_naive)) == {"matrix-decode.svg", "matrix-memory.svg", "matrix-processor.svg"}
 
 
 def test_a_plot_places_its_figures_by_value() -> None:
@@ -182,8 +182,8 @@ def test_two_hours_are_judged_and_shown_and_shorter_clips_are_not_judged() -> No
     judged = {row["name"]: (row["value"], row["met"]) for row in results["goals"]}
     assert judged == {"two_hours_to_decode": (pytest.approx(0.75), False), "two_hours_peak_mb": (480.0, True)}
     text = lengths.table(results)
-    assert "| 2 h | 20 | 15.0 | 20.0 (from 5 min) | 0.75 (0.50 to 1.50) | 480 |" in text
-    assert "| 5 s | 20 | 15.0 | 20.0 | 0.75 (0.50 to 1.50) | 300 |" in text
+    assert "| 2 h | 20 | 15.0 | 20.0 (from 5 min) | 0.75 (0.50 to 1.50) | 0.75 (0.50 to 1.50) | 480 |" in text
+    assert "| 5 s | 20 | 15.0 | 20.0 | 0.75 (0.50 to 1.50) | 0.75 (0.50 to 1.50) | 300 |" in text
     assert ElementTree.fromstring(lengths.plots(results)["lengths-memory.svg"]).tag == f"{SVG}svg"
 
 
