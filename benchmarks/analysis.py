@@ -16,8 +16,9 @@ from typing import Any
 
 from benchmarks.clip import COLD_START, FOUR_K, FULL_HD, TEN_MINUTES, bitrate_mbps
 from benchmarks.goals import goals_table, judged
-from benchmarks.running import clip_in, peak_of_all_mb, run_cold_cli, run_contender, tell
+from benchmarks.running import clip_in, peak_of_all_mb, run_cold_cli, run_contender, run_stages, tell
 from benchmarks.spread import Spread, spread
+from benchmarks.stages import table as stages_table
 
 from dfd.processors import available_cpus
 
@@ -66,6 +67,7 @@ def measure(folder: Path, repeat: int, threads: int, *, quick: bool) -> Results:
     results["cold_cli_seconds"] = spread(cold)
     results["threads"], results["repeat"] = threads, repeat
     results["clip_mbps"] = bitrate_mbps(main_clip)
+    results["stages_ms"] = run_stages(main_clip)
     results["peak_mb"]["analysis"] = peak_of_all_mb("analysis", main_clip, threads)
     if not quick:
         for key, spec in (("four_k", FOUR_K), ("ten_minutes", TEN_MINUTES)):
@@ -97,7 +99,8 @@ def table(results: Results) -> str:
         f"{results['repeat']} turns, {results['threads']} threads, clip at {results['clip_mbps']:.1f} Mbit/s; "
         f"faces scored: {faces}"
     )
-    return "\n".join([head, rule, *body, "", note])
+    stages = ["", stages_table(results["stages_ms"])] if "stages_ms" in results else []
+    return "\n".join([head, rule, *body, "", note, *stages])
 
 
 def _cells(values: Spread) -> tuple[str, str, str]:
@@ -119,7 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         repeat = 1 if options.quick and not options.gate else options.repeat
         results = measure(folder, repeat, options.threads, quick=options.quick)
-    print(json.dumps(results, indent=2) if options.json else f"{table(results)}\n\n{goals_table(results)}")
+    print(
+        json.dumps(results, indent=2)
+        if options.json
+        else f"{table(results)}\n\n{stages_table(results['stages_ms'])}\n\n{goals_table(results)}"
+    )
     failed = [row["label"] for row in results["goals"] if not row["passes_gate"]]
     if options.gate and failed:
         sys.exit(f"worse than before, beyond what a busy machine explains: {', '.join(failed)}")

@@ -42,6 +42,13 @@ def run_contender(
     return result
 
 
+def run_stages(clip: Path) -> dict[str, float]:
+    """Milliseconds of processor time by stage; see `benchmarks.stages`."""
+    command = [sys.executable, "-m", "benchmarks.stages", str(clip)]
+    stages: dict[str, float] = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+    return stages
+
+
 def peak_of_all_mb(name: str, clip: Path, threads: int, settings: Mapping[str, str] | None = None) -> float:
     """Most memory of a contender and of the processes that it starts, those that decode above all, in 10^6 bytes.
 

@@ -17,6 +17,8 @@ from benchmarks.goals import GOALS, goals_table
 from benchmarks.plots import columns, write_plots
 from benchmarks.points import AXES, BASE, points
 from benchmarks.running import clip_in, processor_time_of_all_s
+from benchmarks.stages import REST, TOTAL, stages_ms
+from benchmarks.stages import table as stages_table
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -251,3 +253,18 @@ def test_processor_time_counts_children_that_live_and_those_that_ended() -> None
 
     assert ended_s - before_s >= 0.28  # it counts in steps of 10 ms
     assert living_s - ended_s >= 0.28
+
+
+def test_the_stages_of_a_clip_make_up_the_whole(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    make_clip(clip, ClipSpec((320, 192), 1.0))
+    found = stages_ms(clip)
+
+    assert {"decode", "detect", "crop", "score", REST} <= set(found)
+    assert sum(taken for name, taken in found.items() if name != TOTAL) == pytest.approx(found[TOTAL])
+    assert next(iter(found)) == max((name for name in found if name not in (TOTAL, REST)), key=lambda name: found[name])
+    lines = stages_table({"decode": 750.0, "detect": 200.0, REST: 50.0, TOTAL: 1000.0}).splitlines()
+    assert [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:4]] == [
+        ["decode", "750", "75%"],
+        ["detect", "200", "20%"],
+    ]
