@@ -35,7 +35,7 @@ def measure(folder: Path, threads: int, *, quick: bool) -> dict[str, dict[str, A
     found = {
         "analysis": analysis.measure(folder, turns, threads, quick=quick),
         "matrix": matrix.measure_all(folder, turns, threads, seconds),
-        "lengths": lengths.measure_all(folder, turns, threads, full=False, quick=quick),
+        "lengths": lengths.measure_all(lengths.QUICK if quick else lengths.LENGTHS, folder, turns, threads),
         "service": service.measure(folder, turns, count, {}),
     }
     if not missing_for_cuda():

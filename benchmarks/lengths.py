@@ -1,13 +1,14 @@
 """Analyses of 5 seconds to 2 hours of 1080p beside their plain decode, and their memory (``make bench-lengths``).
 
 The long clips are ten encoded seconds again and again, packet by packet, as many as are needed. Two hours are 4.4 GB.
-Of a long clip the decode is timed over its first five minutes and scaled up, since it takes every ten seconds alike
-(``--full`` decodes it all). From 128 s on DFD samples more sparsely, 256 times in all (`MAX_FRAMES`); a row of its own
-shows what ten minutes cost at 2 samples a second throughout.
+Of a long clip the decode is timed over its first five minutes (``--decoded-s``) and scaled up, since it takes every ten
+seconds alike. From 128 s on DFD samples more sparsely, 256 times in all (`MAX_FRAMES`). With ``--full`` all is decoded,
+and a row of its own shows what ten minutes cost at 2 samples a second throughout.
 """
 
 import argparse
 import json
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +25,7 @@ from dfd.processors import available_cpus
 
 _SIZE_PX: Final = (1920, 1080)
 _PIECE_S: Final = 10
-_DECODED_S: Final = 300.0
-_THROUGHOUT: Final = {"MAX_FRAMES": "100000"}
+DECODED_S: Final = 300.0
 
 Row = dict[str, Any]
 
@@ -64,16 +64,16 @@ LENGTHS: Final = (
     Length("30 s", 30),
     Length("2 min", 120),
     Length("10 min", 600),
-    Length("10 min, 2 fps throughout", 600, _THROUGHOUT),
     TWO_HOURS,
 )
+THROUGHOUT: Final = Length("10 min, 2 fps throughout", 600, {"MAX_FRAMES": "100000"})
 QUICK: Final = (Length("5 s", 5), Length("20 s", 20))
 
 
-def measure(length: Length, folder: Path, repeat: int, threads: int, *, full: bool) -> Row:
-    """Everything about one length."""
+def measure(length: Length, folder: Path, repeat: int, threads: int, decoded_s: float = DECODED_S) -> Row:
+    """Everything about one length, of which at most `decoded_s` are decoded as a whole."""
     clip = length.clip(folder)
-    decoded_s = float(length.seconds) if full else min(float(length.seconds), _DECODED_S)
+    decoded_s = min(float(length.seconds), decoded_s)
     turns = []
     for _ in range(repeat):
         analysis = run_contender("analysis", clip, threads, settings=length.settings)
@@ -103,12 +103,12 @@ def summarise(turns: Sequence[tuple[Row, Row]], scale: float) -> Row:
     }
 
 
-def measure_all(folder: Path, repeat: int, threads: int, *, full: bool, quick: bool) -> Row:
-    """Measure every length; see the options of the command."""
+def measure_all(chosen: Sequence[Length], folder: Path, repeat: int, threads: int, decoded_s: float = DECODED_S) -> Row:
+    """Measure some lengths; see the options of the command."""
     rows = []
-    for length in QUICK if quick else LENGTHS:
+    for length in chosen:
         tell(f"length: {length.name}")
-        rows.append(measure(length, folder, repeat, threads, full=full))
+        rows.append(measure(length, folder, repeat, threads, decoded_s))
     return results_of(rows, repeat, threads)
 
 
@@ -126,12 +126,12 @@ def table(results: Row) -> str:
     head = ("1080p", "samples", "analysis, s", "decode, s", "analysis / decode", "in processor time", "peak MB")
     lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
     for row in results["rows"]:
-        is_scaled = row["decoded_s"] < row["seconds_long"]
+        of_part = f" (from {row['decoded_s']:.0f} s)" if row["decoded_s"] < row["seconds_long"] else ""
         cells = (
             row["name"],
             f"{row['sampled_frames']}",
             f"{row['analysis_s']['median']:.1f}",
-            f"{row['decode_s']['median']:.1f}{' (from 5 min)' if is_scaled else ''}",
+            f"{row['decode_s']['median']:.1f}{of_part}",
             in_words(row["analysis_to_decode"]),
             in_words(row["cpu_to_decode"]),
             f"{row['peak_mb']:.0f}",
@@ -155,15 +155,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--clips", type=Path, help="folder that keeps the clips for the next time")
     parser.add_argument("--plots", type=Path, help="folder that gets the plot as SVG file")
     parser.add_argument("--out", type=Path, help="file that gets the figures as JSON")
-    parser.add_argument("--full", action="store_true", help="decode long clips to their end, too")
+    parser.add_argument("--decoded-s", type=float, default=DECODED_S, help=f"decode no more (default {DECODED_S:g} s)")
+    parser.add_argument("--full", action="store_true", help="decode all, and sample ten minutes throughout")
     parser.add_argument("--quick", action="store_true", help="short clips and one turn, to see that it works")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     options = parser.parse_args(arguments)
-    repeat = 1 if options.quick else options.repeat
+    repeat, chosen = (1, QUICK) if options.quick else (options.repeat, LENGTHS)
+    decoded_s = math.inf if options.full else options.decoded_s
+    if options.full:
+        chosen = (*chosen, THROUGHOUT)
     with tempfile.TemporaryDirectory(prefix="dfd-bench-") as temporary:
         folder = options.clips or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        results = measure_all(folder, repeat, options.threads, full=options.full, quick=options.quick)
+        results = measure_all(chosen, folder, repeat, options.threads, decoded_s)
     text = json.dumps(results, indent=2)
     if options.out:
         options.out.write_text(text + "\n", encoding="utf-8")

@@ -184,7 +184,7 @@ def test_two_hours_are_judged_and_shown_and_shorter_clips_are_not_judged() -> No
     judged = {row["name"]: (row["value"], row["met"]) for row in results["goals"]}
     assert judged == {"two_hours_to_decode": (pytest.approx(0.75), False), "two_hours_peak_mb": (480.0, True)}
     text = lengths.table(results)
-    assert "| 2 h | 20 | 15.0 | 20.0 (from 5 min) | 0.75 (0.50 to 1.50) | 0.75 (0.50 to 1.50) | 480 |" in text
+    assert "| 2 h | 20 | 15.0 | 20.0 (from 300 s) | 0.75 (0.50 to 1.50) | 0.75 (0.50 to 1.50) | 480 |" in text
     assert "| 5 s | 20 | 15.0 | 20.0 | 0.75 (0.50 to 1.50) | 0.75 (0.50 to 1.50) | 300 |" in text
     assert ElementTree.fromstring(lengths.plots(results)["lengths-memory.svg"]).tag == f"{SVG}svg"
 
