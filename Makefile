@@ -90,6 +90,26 @@ format: $(DEV) ## Format the code and fix what can be fixed
 bench: $(DEV) ## Time the analysis beside a plain decode and a naive pipeline (ARGS="--quick")
 	.venv/bin/python -m benchmarks.analysis $(ARGS)
 
+.PHONY: bench-matrix
+bench-matrix: $(DEV) ## The same over sizes, codecs, keyframe distances and faces (ARGS="--plots docs/assets")
+	.venv/bin/python -m benchmarks.matrix $(ARGS)
+
+.PHONY: bench-lengths
+bench-lengths: $(DEV) ## The same of 5 seconds to 2 hours; takes 5 GB of disk (ARGS="--full")
+	.venv/bin/python -m benchmarks.lengths $(ARGS)
+
+.PHONY: bench-service
+bench-service: $(DEV) ## Time a service with eight clients beside the bare library (ARGS="--quick")
+	.venv/bin/python -m benchmarks.service $(ARGS)
+
+.PHONY: bench-gpu
+bench-gpu: $(DEV) ## Time detection and scoring on a graphics card, where there is one (ARGS="--device cpu")
+	.venv/bin/python -m benchmarks.gpu $(ARGS)
+
+.PHONY: bench-all
+bench-all: $(DEV) ## All of these one after the other, and every figure beside its goal (ARGS="--quick --clips DIR")
+	.venv/bin/python -m benchmarks.everything $(ARGS)
+
 .PHONY: bench-jobs
 bench-jobs: $(DEV) ## Time what jobs cost beyond their analyses, workers, and a long history (ARGS="--quick")
 	.venv/bin/python -m benchmarks.jobs $(ARGS)

@@ -7,41 +7,24 @@ turns. See ``benchmarks/README.md`` for what is measured and on what.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.clip import COLD_START, FOUR_K, FULL_HD, TEN_MINUTES, ClipSpec, bitrate_mbps, make_clip
+from benchmarks.clip import COLD_START, FOUR_K, FULL_HD, TEN_MINUTES, bitrate_mbps
 from benchmarks.goals import goals_table, judged
+from benchmarks.running import clip_in, peak_of_all_mb, run_cold_cli, run_contender, run_stages, tell
 from benchmarks.spread import Spread, spread
+from benchmarks.stages import table as stages_table
 
 from dfd.processors import available_cpus
 
-ROOT = Path(__file__).resolve().parents[1]
 TURN = ("analysis", "decode", "naive")
 
 Results = dict[str, Any]
-
-
-def run_contender(name: str, clip: Path, threads: int) -> dict[str, float]:
-    """One contender in a process of its own; see `benchmarks.contenders` for the fields."""
-    command = [sys.executable, "-m", "benchmarks.contenders", name, str(clip), "--threads", str(threads)]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    result: dict[str, float] = json.loads(done.stdout)
-    return result
-
-
-def run_cold_cli(clip: Path) -> float:
-    """Wall seconds of ``dfd predict`` from the start of the process to its end."""
-    command = [str(Path(sys.executable).with_name("dfd")), "predict", str(clip), "--json"]
-    started = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
 
 
 def summarise(turns: Sequence[dict[str, dict[str, float]]]) -> Results:
@@ -50,6 +33,7 @@ def summarise(turns: Sequence[dict[str, dict[str, float]]]) -> Results:
         "seconds": {name: spread([turn[name]["seconds"] for turn in turns]) for name in TURN},
         "peak_mb": {name: max(turn[name]["peak_mb"] for turn in turns) for name in TURN},
         "analysis_to_decode": spread([turn["analysis"]["seconds"] / turn["decode"]["seconds"] for turn in turns]),
+        "cpu_to_decode": spread([turn["analysis"]["cpu_s"] / turn["decode"]["cpu_s"] for turn in turns]),
         "naive_to_analysis": spread([turn["naive"]["seconds"] / turn["analysis"]["seconds"] for turn in turns]),
         "sampled_frames": {name: turns[0][name]["sampled_frames"] for name in ("analysis", "naive")},
         "scored_faces": {name: turns[0][name]["scored_faces"] for name in ("analysis", "naive")},
@@ -66,14 +50,14 @@ def measure(folder: Path, repeat: int, threads: int, *, quick: bool) -> Results:
         quick: a clip that is soon made, and no memory of large or long ones: to see that it works.
     """
     main_spec = replace(FULL_HD, seconds=4.0, repeats=5) if quick else FULL_HD
-    main_clip = _clip(folder, "quick" if quick else "full_hd", main_spec)
-    cold_clip = _clip(folder, "cold_start", COLD_START)
+    main_clip = clip_in(folder, "quick" if quick else "full_hd", main_spec)
+    cold_clip = clip_in(folder, "cold_start", COLD_START)
     turns = []
     cold: list[float] = []
     short: list[float] = []
     run_contender("decode", main_clip, threads)  # the file is in the page cache for all of them
     for number in range(repeat):
-        _tell(f"turn {number + 1} of {repeat}")
+        tell(f"turn {number + 1} of {repeat}")
         turns.append({name: run_contender(name, main_clip, threads) for name in TURN})
         cold.append(run_cold_cli(cold_clip))
         warm, decode = (run_contender(name, cold_clip, threads) for name in ("warm", "decode"))
@@ -83,11 +67,14 @@ def measure(folder: Path, repeat: int, threads: int, *, quick: bool) -> Results:
     results["cold_cli_seconds"] = spread(cold)
     results["threads"], results["repeat"] = threads, repeat
     results["clip_mbps"] = bitrate_mbps(main_clip)
+    results["stages_ms"] = run_stages(main_clip)
+    results["peak_mb"]["analysis"] = peak_of_all_mb("analysis", main_clip, threads)
     if not quick:
         for key, spec in (("four_k", FOUR_K), ("ten_minutes", TEN_MINUTES)):
-            clip = _clip(folder, key, spec)
-            _tell(f"memory: {key}")
-            results["peak_mb"][key] = run_contender("analysis", clip, threads)["peak_mb"]
+            clip = clip_in(folder, key, spec)
+            tell(f"memory: {key}")
+            results["peak_mb"][key] = peak_of_all_mb("analysis", clip, threads)
+    results["analysis_peak_mb"] = results["peak_mb"]["analysis"]
     results["goals"] = judged(results)
     return results
 
@@ -100,6 +87,7 @@ def table(results: Results) -> str:
         rows.append((label, *_cells(results["seconds"][name]), f"{results['peak_mb'][name]:.0f}"))
     rows.append(("cold `dfd predict`, 5 s of 720p, s", *_cells(results["cold_cli_seconds"]), ""))
     rows.append(("analysis / decode", *_cells(results["analysis_to_decode"]), ""))
+    rows.append(("the same in processor time", *_cells(results["cpu_to_decode"]), ""))
     rows.append(("naive / analysis", *_cells(results["naive_to_analysis"]), ""))
     for key, label in (("four_k", "analysis of 4K"), ("ten_minutes", "analysis of ten minutes, 360p")):
         if key in results["peak_mb"]:
@@ -111,23 +99,12 @@ def table(results: Results) -> str:
         f"{results['repeat']} turns, {results['threads']} threads, clip at {results['clip_mbps']:.1f} Mbit/s; "
         f"faces scored: {faces}"
     )
-    return "\n".join([head, rule, *body, "", note])
+    stages = ["", stages_table(results["stages_ms"])] if "stages_ms" in results else []
+    return "\n".join([head, rule, *body, "", note, *stages])
 
 
 def _cells(values: Spread) -> tuple[str, str, str]:
     return f"{values['median']:.2f}", f"{values['min']:.2f}", f"{values['max']:.2f}"
-
-
-def _clip(folder: Path, name: str, spec: ClipSpec) -> Path:
-    path = folder / f"{name}.mp4"
-    if not path.exists():
-        _tell(f"making {path.name}")
-        make_clip(path, spec)
-    return path
-
-
-def _tell(message: str) -> None:
-    print(message, file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -145,7 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         repeat = 1 if options.quick and not options.gate else options.repeat
         results = measure(folder, repeat, options.threads, quick=options.quick)
-    print(json.dumps(results, indent=2) if options.json else f"{table(results)}\n\n{goals_table(results)}")
+    print(
+        json.dumps(results, indent=2)
+        if options.json
+        else f"{table(results)}\n\n{stages_table(results['stages_ms'])}\n\n{goals_table(results)}"
+    )
     failed = [row["label"] for row in results["goals"] if not row["passes_gate"]]
     if options.gate and failed:
         sys.exit(f"worse than before, beyond what a busy machine explains: {', '.join(failed)}")
