@@ -20,6 +20,7 @@ def test_analyses_are_found_by_words_state_and_verdict_page_by_page(
     page.goto("/analyses")
     page.get_by_label("Name, number or hash").fill("paging")
     page.keyboard.press("Enter")
+    page.wait_for_url("**text=paging**")  # all analyses fill a page too
     rows = page.locator("tbody tr")
     expect(rows).to_have_count(25)
     expect(rows.first).to_contain_text("Paging broken")
