@@ -1,9 +1,11 @@
 """Connections and transactions, the same on SQLite and PostgreSQL, and one error for a database that is away."""
 
 import sqlite3
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from dfd.errors import ConfigurationError, JobStoreUnavailable
 
 BUSY_LIMIT_S = 10
-"""How long a statement waits for another process's lock on SQLite, or for a connection."""
+"""How long a statement waits for its turn, for another process's lock on SQLite, or for a connection."""
 
 _WRITES = "dfd_writes"
 _WAL_PAUSE_S = 0.01
@@ -46,6 +48,7 @@ class Database:
             self.engine = create_engine(parsed, **options)
         except ModuleNotFoundError as error:
             raise ConfigurationError("DATABASE_URL names PostgreSQL: pip install 'dfd[postgres]'") from error
+        self._turns: AbstractContextManager[None] = _Turns() if self.is_sqlite else nullcontext()
         if self.is_sqlite:
             _prepare_sqlite(self.engine)
 
@@ -71,7 +74,7 @@ class Database:
         Raises:
             JobStoreUnavailable: the database does not answer, or somebody holds its lock for too long.
         """
-        with _told_apart(), self.engine.connect() as connection:
+        with _told_apart(), self._turns, self.engine.connect() as connection:
             connection = connection.execution_options(**{_WRITES: True})  # noqa: PLW2901 - the same one, marked
             with connection.begin():
                 yield connection
@@ -91,7 +94,7 @@ class Database:
             with self.writing() as connection:
                 yield connection
             return
-        with _told_apart(), self.engine.connect() as connection:
+        with _told_apart(), self._turns, self.engine.connect() as connection:
             raw: Any = connection.connection.driver_connection
             raw.execute("PRAGMA foreign_keys=OFF")  # heeded outside a transaction only
             try:
@@ -107,6 +110,41 @@ class Database:
     def close(self) -> None:
         """Close idle connections."""
         self.engine.dispose()
+
+
+class _Turns(AbstractContextManager[None]):
+    """Lets the writers of this process take turns, in the order in which they came.
+
+    SQLite has one writer at a time, and who waits for it asks again and again, after longer and longer pauses: of many
+    who wait somebody may be overtaken until his time is up. Those of other processes are waited for in SQLite's way.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._busy = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._busy:
+                self._busy = True
+                return
+            turn = threading.Event()
+            self._waiting.append(turn)
+        if turn.wait(BUSY_LIMIT_S):
+            return
+        with self._lock:
+            if turn.is_set():  # it came at the last moment
+                return
+            self._waiting.remove(turn)
+        raise JobStoreUnavailable("the table of jobs does not answer: too many wait to write to it")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._busy = False
 
 
 def _checked(url: str) -> URL:
