@@ -182,19 +182,51 @@ export class Timeline {
     pen.stroke();
     pen.setLineDash([]);
     if (this.row === LONE_ROW_PX) this.#levels(pen, top);
+    if (points.length > this.width) this.#band(pen, points, x, y, view);
+    else this.#line(pen, points, x, y, view);
+    if (points.length <= this.width / 5) {
+      for (const point of points) this.#dot(pen, x(point.pts_s), y(point.fake_probability), point.fake_probability);
+    }
+    return points.length;
+  }
+
+  /** Whether a sample belongs to the one before it: nothing is missing in between. */
+  #joined(points, index, view) {
+    return index > 0 && points[index].pts_s - points[index - 1].pts_s <= this.gap + 2 * view.perPx;
+  }
+
+  #line(pen, points, x, y, view) {
     pen.beginPath();
     points.forEach((point, index) => {
-      const joined = index && point.pts_s - points[index - 1].pts_s <= this.gap + 2 * view.perPx;
-      if (joined) pen.lineTo(x(point.pts_s), y(point.fake_probability));
+      if (this.#joined(points, index, view)) pen.lineTo(x(point.pts_s), y(point.fake_probability));
       else pen.moveTo(x(point.pts_s), y(point.fake_probability));
     });
     pen.strokeStyle = this.colour.soft;
     pen.lineWidth = 1.25;
     pen.stroke();
-    if (points.length <= this.width / 5) {
-      for (const point of points) this.#dot(pen, x(point.pts_s), y(point.fake_probability), point.fake_probability);
-    }
-    return points.length;
+  }
+
+  /** The line where samples lie closer than pixels, as a bar in each column: drawn as a line it takes several frames. */
+  #band(pen, points, x, y, view) {
+    pen.fillStyle = this.colour.soft;
+    let column;
+    let top;
+    let bottom;
+    let level;
+    const put = () => pen.fillRect(column, top, 1, Math.max(1, bottom - top));
+    points.forEach((point, index) => {
+      const here = Math.floor(x(point.pts_s));
+      const before = this.#joined(points, index, view) ? level : undefined;
+      level = Math.round(y(point.fake_probability));
+      if (here !== column) {
+        if (column !== undefined) put();
+        column = here;
+        top = bottom = before ?? level;
+      }
+      top = Math.min(top, level);
+      bottom = Math.max(bottom, level);
+    });
+    if (column !== undefined) put();
   }
 
   /** What the edges of a row stand for, where there is room to say so. */
