@@ -122,11 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         repeat = 1 if options.quick and not options.gate else options.repeat
         results = measure(folder, repeat, options.threads, quick=options.quick)
-    print(
-        json.dumps(results, indent=2)
-        if options.json
-        else f"{table(results)}\n\n{stages_table(results['stages_ms'])}\n\n{goals_table(results)}"
-    )
+    print(json.dumps(results, indent=2) if options.json else f"{table(results)}\n\n{goals_table(results)}")
     failed = [row["label"] for row in results["goals"] if not row["passes_gate"]]
     if options.gate and failed:
         sys.exit(f"worse than before, beyond what a busy machine explains: {', '.join(failed)}")
