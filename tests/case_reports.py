@@ -56,8 +56,8 @@ CREDENTIALS = ContentCredentials(
 KEY_FRAMES = KeyFrames(
     [
         Pictures(
-            [Picture(JPEG, 24, 24, "Frame with a box around face 0"), Picture(JPEG, 24, 24, "Crop of face 0")],
-            "Face 0 at 1.50 s: probability of fake 0.950",
+            [Picture(JPEG, 24, 24, "Frame with a box around face 1"), Picture(JPEG, 24, 24, "Crop of face 1")],
+            "Face 1 at 1.50 s: probability of fake 0.950",
         )
     ],
     "The frames that counted most.",

@@ -91,12 +91,12 @@ def test_the_page_is_the_one_that_was_looked_at() -> None:
         "com.apple.quicktime.makeApple",
         "It sees what changes from one frame to the next",
         "eyesmouth",
-        "0+1.25-0.50",
+        "1+1.25-0.50",
         "c0" * 32,
         "5e" * 32,
         "schema of the JSON report1.4",
         "The JSON report is not signed",
-        "Face 0 at 1.50 s: probability of fake 0.950",
+        "Face 1 at 1.50 s: probability of fake 0.950",
     ],
 )
 def test_the_page_says_what_the_report_says(words: str) -> None:

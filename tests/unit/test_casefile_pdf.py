@@ -42,7 +42,7 @@ def test_the_facts_are_in_the_text(tmp_path: Path) -> None:
         "c0" * 32,
         "5e" * 32,
         "com.apple.quicktime.make",
-        "Face 0 at 1.50 s: probability of fake 0.950",
+        "Face 1 at 1.50 s: probability of fake 0.950",
         "What the model cannot see",
         "page 1 of ",
     ):

@@ -96,15 +96,17 @@ def test_a_face_that_is_not_found_again_is_told() -> None:
         far = place(box=FACE.box.scaled(0.2))
         moments = moments_of(source, elsewhere, [place(), far], lambda: None)
     assert (len(moments.shown), moments.missing) == (1, 1)
-    assert "1 of them could not be found again" in key_frames_of(moments).note
+    assert "1 of them could not be found again" in key_frames_of(moments, report_to_dict(make_report())).note
 
 
 def test_why_there_are_no_maps_is_told() -> None:
     with opener().open(Path("clip.mp4")) as source:
         moments = moments_of(source, explainer(explainable(maps=UNFAITHFUL)), [place()], lambda: None)
     assert moments.shown[0].evidence is None
-    assert "No heat maps are shown: heat maps did not pass" in key_frames_of(moments).note
-    assert key_frames_of(Moments(())) == NO_FACES
+    assert (
+        "No heat maps are shown: heat maps did not pass" in key_frames_of(moments, report_to_dict(make_report())).note
+    )
+    assert key_frames_of(Moments(()), report_to_dict(make_report())) == NO_FACES
 
 
 def test_pictures_are_of_the_model_that_made_the_report() -> None:

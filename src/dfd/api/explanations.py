@@ -158,7 +158,7 @@ class ExplanationDesk:
             return OTHER_MODEL
         try:
             with jobs.uploads.local_file(job) as path:
-                return key_frames_of(videos.moments(path, report))
+                return key_frames_of(videos.moments(path, report), report)
         except (ArtifactNotFound, ExplanationUnavailable, InputError) as error:
             return next(told for kind, told in _NO_PICTURES.items() if isinstance(error, kind))
 

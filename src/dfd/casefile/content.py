@@ -19,7 +19,7 @@ from dfd.casefile.blocks import (
     Pictures,
     Table,
 )
-from dfd.casefile.courses import clock, course, segments_of
+from dfd.casefile.courses import clock, course, face_numbers, segments_of
 from dfd.casefile.file_facts import file_section, history_section
 from dfd.casefile.identity import identity_section
 from dfd.casefile.words import VERDICT_TONES, VERDICTS, likelihood, number, plain, reason_sentence
@@ -118,31 +118,33 @@ def _undecided(report: Data) -> str:
 
 def _faces(report: Data) -> Iterator[Block]:
     yield Heading("Faces and their course")
-    tracks = report["tracks"]
+    tracks, number_of = report["tracks"], face_numbers(report)
     if not tracks:
         yield Paragraph("No face was followed.")
         return
     rows = [
         [
-            str(track["track_id"]),
+            str(number_of[track["track_id"]]),
             clock(track["start_s"]),
             clock(track["end_s"]),
             str(track["face_count"]),
             number(track["fake_probability"]),
             f"{track['median_face_side_px']:.0f} px",
+            str(track["track_id"]),
         ]
         for track in tracks
     ]
-    head = ("face", "from", "to", "samples", "probability of fake", "typical side")
-    yield Table(head, rows[:MOST_ROWS], (1, 1.3, 1.3, 1.2, 2, 1.5), frozenset(range(1, 6)))
+    head = ("face", "from", "to", "samples", "probability of fake", "typical side", "track_id")
+    yield Table(head, rows[:MOST_ROWS], (1, 1.3, 1.3, 1.2, 2, 1.5, 1.2), frozenset(range(1, 7)))
     yield from _left_out(rows, "faces")
     yield Paragraph(
-        "The first face is the most suspicious and leads. Each dot is one sampled frame: its height is the probability "
-        "that this face is fake; the dashed line is the threshold, shaded is where every sample reaches it.",
+        "The first face is the most suspicious and leads; track_id is what the JSON report calls a face. Each dot is "
+        "one sampled frame: its height is the probability that this face is fake; the dashed line is the threshold, "
+        "shaded is where every sample reaches it.",
         is_note=True,
     )
     for track in tracks[:MOST_COURSES]:
-        yield Heading(f"Face {track['track_id']}", 3)
+        yield Heading(f"Face {number_of[track['track_id']]}", 3)
         yield course(report, track["track_id"])
     if len(tracks) > MOST_COURSES:
         yield Paragraph(
@@ -153,8 +155,9 @@ def _faces(report: Data) -> Iterator[Block]:
 
 def _segments(report: Data) -> Iterator[Block]:
     yield Heading("Suspicious stretches", 3)
+    number_of = face_numbers(report)
     rows = [
-        [str(one.track_id), clock(one.start_s), clock(one.end_s), str(one.samples), number(one.highest)]
+        [str(number_of[one.track_id]), clock(one.start_s), clock(one.end_s), str(one.samples), number(one.highest)]
         for one in segments_of(report)
     ]
     if not rows:
@@ -183,8 +186,10 @@ def _regions(report: Data) -> Iterator[Block]:
         return
     yield Heading("Evidence by region of the face")
     names = [one["region"] for one in explained[0]["regions"]]
+    number_of = face_numbers(report)
     rows = [
-        [str(track["track_id"]), *(f"{one['evidence_logit']:+.2f}" for one in track["regions"])] for track in explained
+        [str(number_of[track["track_id"]]), *(f"{one['evidence_logit']:+.2f}" for one in track["regions"])]
+        for track in explained
     ]
     yield Table(("face", *names), rows, (1,) * (len(names) + 1), frozenset(range(1, len(names) + 1)))
     yield Paragraph(

@@ -30,6 +30,11 @@ class Segment:
     highest: float
 
 
+def face_numbers(report: Data) -> dict[int, int]:
+    """What people call the track of each `track_id`: from 1, the most suspicious first, as on the page."""
+    return {track["track_id"]: number for number, track in enumerate(report["tracks"], 1)}
+
+
 def segments_of(report: Data) -> list[Segment]:
     """The suspicious stretches of every track, by time."""
     found: list[Segment] = []
@@ -61,7 +66,8 @@ def course(report: Data, track_id: int) -> Chart:
         _WIDTH,
         _HEIGHT,
         [*frame.stretches(segments), *frame.axes(), *frame.joins(scores), *frame.dots(scores)],
-        f"Face {track_id}: probability of fake over time, {len(scores)} samples, {over} at or over the threshold",
+        f"Face {face_numbers(report)[track_id]}: probability of fake over time, {len(scores)} samples, "
+        f"{over} at or over the threshold",
     )
 
 

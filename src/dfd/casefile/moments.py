@@ -1,10 +1,11 @@
 """Key frames as blocks of a document, and the sentence that says what they are."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from dfd.casefile.blocks import Picture, Pictures
 from dfd.casefile.content import KeyFrames
-from dfd.casefile.courses import clock
+from dfd.casefile.courses import clock, face_numbers
 from dfd.explanation.key_frames import Jpeg, Moment, Moments
 
 NO_FACES: Final = KeyFrames((), "No face was scored, so no frame counted.")
@@ -26,18 +27,24 @@ _MAPS: Final = (
 )
 
 
-def key_frames_of(moments: Moments) -> KeyFrames:
-    """What the report of a case shows of them."""
+def key_frames_of(moments: Moments, report: Mapping[str, Any]) -> KeyFrames:
+    """What the report of a case shows of them.
+
+    Args:
+        moments: the pictures.
+        report: the JSON report that they are of, which gives the faces their numbers.
+    """
     if not moments.shown and not moments.missing:
         return NO_FACES
     maps = _MAPS if moments.no_maps is None else f". No heat maps are shown: {moments.no_maps}."
+    number_of = face_numbers(report)
     missing = f" {moments.missing} of them could not be found again." if moments.missing else ""
-    return KeyFrames([_pictures(moment) for moment in moments.shown], _SHOWN + maps + missing)
+    return KeyFrames([_pictures(moment, number_of) for moment in moments.shown], _SHOWN + maps + missing)
 
 
-def _pictures(moment: Moment) -> Pictures:
+def _pictures(moment: Moment, number_of: Mapping[int, int]) -> Pictures:
     place = moment.place
-    which = f"face {place.track_id} at {clock(place.pts_s)}"
+    which = f"face {number_of[place.track_id]} at {clock(place.pts_s)}"
     shown = [_picture(moment.frame, f"Frame with a box around {which}"), _picture(moment.face, f"Crop of {which}")]
     if moment.evidence is not None:
         shown.append(_picture(moment.evidence, f"Heat map over {which}"))

@@ -113,7 +113,7 @@ class CaseFiles:
             _put(self._place(target, path, report), content)
 
     def _key_frames(self, path: Path, document: dict[str, Any], tick: Callable[[], None]) -> KeyFrames:
-        return key_frames_of(self._parts.explained_videos().moments(path, document, tick))
+        return key_frames_of(self._parts.explained_videos().moments(path, document, tick), document)
 
     def _place(self, target: Target, path: Path, report: Report) -> Path:
         """Where a report goes; another name where this run has used it already."""
