@@ -112,7 +112,10 @@ def test_by_keyboard_alone_from_the_first_page_to_the_heat_map(visit: Visit) -> 
     visit.until("document.querySelector('#tl-space').offsetWidth > document.querySelector('#tl-scroll').clientWidth")
     reach(page, "[data-explain]")
     page.keyboard.press("Enter")
-    page.locator(".map canvas").wait_for()
+    expect(page.locator("[data-strength]").first).to_be_focused()  # the button has given way to what it brought
+    reach(page, "#load-regions")
+    page.keyboard.press("Enter")
+    expect(page.locator("#regions table")).to_be_focused()
     reach(page, "#forget")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()

@@ -1,6 +1,6 @@
 """The pages: a new analysis, and one analysis."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
@@ -9,8 +9,6 @@ from dfd.api.page.analyses import found_analysis
 from dfd.api.page.showing import PageRoute, pages_of
 from dfd.api.routes import services_of
 from dfd.api.services import Services
-
-_PDF: Final = "/v1/jobs/{job_id}/report.pdf"
 
 pages = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -29,10 +27,4 @@ async def one_analysis(request: Request, services: ServicesOf, front: FrontDesk,
     """Where one analysis is, and its result."""
     manifest = services.model.current.manifest
     found = await front.ask(lambda: found_analysis(job_id, front, manifest))
-    return pages_of(request).answer(
-        "analysis.html",
-        analysis=found,
-        result=found.result,
-        job=found.job,
-        offers_pdf=any(getattr(route, "path", None) == _PDF for route in request.app.routes),
-    )
+    return pages_of(request).answer("analysis.html", analysis=found, result=found.result, job=found.job)

@@ -51,6 +51,11 @@ export function signInAgain(error) {
   return true;
 }
 
+/** Keep a button from being used, or let it be used again. A disabled one would lose the keyboard's focus. */
+export const hold = (button, held) => button.setAttribute("aria-disabled", String(Boolean(held)));
+
+export const isHeld = (button) => button.getAttribute("aria-disabled") === "true";
+
 let hiding;
 
 /** Say something at the foot of the page. */

@@ -1,6 +1,6 @@
 // Thumbnails, heat maps on request, and what each part of a face adds.
 
-import { ask, askJson, complain, Refused } from "./calls.js";
+import { ask, askJson, complain, hold, isHeld, Refused } from "./calls.js";
 import { regions as names } from "./words.js";
 
 const AT_ONCE = 2; // each picture takes the service some work
@@ -53,20 +53,28 @@ function thumbs(main, signal) {
 function explained(moment, jobId, signal) {
   const button = moment.querySelector("[data-explain]");
   button?.addEventListener("click", async () => {
+    if (isHeld(button)) return;
     const { track, time } = moment.dataset;
-    button.disabled = true;
+    hold(button, true);
     button.textContent = "Being drawn …";
     try {
       const response = await ask(`/v1/jobs/${jobId}/heatmaps?track=${track}&t=${time}&form=sheet&side=320`, { signal });
       lay(moment, await createImageBitmap(await response.blob()));
-      button.remove();
+      giveWay(button, moment.querySelector("[data-strength]"));
     } catch (error) {
-      button.disabled = false;
+      hold(button, false);
       button.textContent = "Try again";
       if (error instanceof Refused || error.name === "AbortError") complain(error);
       else complain(new Refused("internal"));
     }
   });
+}
+
+/** Take away a button that has done its work; whoever is at it by keyboard goes on with what it has brought. */
+function giveWay(button, brought) {
+  const wasAtIt = document.activeElement === button;
+  button.remove();
+  if (wasAtIt) brought.focus();
 }
 
 function lay(moment, sheet) {
@@ -90,7 +98,8 @@ function lay(moment, sheet) {
 }
 
 async function parts(main, button, signal) {
-  button.disabled = true;
+  if (isHeld(button)) return;
+  hold(button, true);
   button.textContent = "Being measured …";
   try {
     const found = await askJson(`/v1/jobs/${main.dataset.source}/regions?track=${button.dataset.track}`, { signal });
@@ -99,9 +108,9 @@ async function parts(main, button, signal) {
     const sorted = [...found.regions].sort((a, b) => b.evidence_logit - a.evidence_logit);
     table.tBodies[0].replaceChildren(...sorted.map((one) => partRow(one, most)));
     table.hidden = false;
-    button.remove();
+    giveWay(button, table);
   } catch (error) {
-    button.disabled = false;
+    hold(button, false);
     button.textContent = "Try again";
     complain(error);
   }

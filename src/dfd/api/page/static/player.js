@@ -47,17 +47,16 @@ export class Player {
     this.#draw(true);
   }
 
-  /** The sampled face that is nearest to now, and of several at one time the most suspicious; null where none is near. */
-  nearest() {
+  /** The sampled face that is nearest to now, of several at one time what is not done, then the most suspicious; or null. */
+  nearest(isDone) {
     const reach = this.report.coverage.sampling_step_s || Infinity;
     const away = (sample) => Math.abs(sample.pts_s - this.#time);
+    const order = (a, b) => away(a) - away(b) || isDone(a) - isDone(b) || b.fake_probability - a.fake_probability;
     let best = null;
     for (const { number, samples } of this.tracks) {
       const before = lastBefore(samples, this.#time);
       for (const sample of samples.slice(Math.max(0, before), before + 2)) {
-        if (away(sample) > reach) continue;
-        const nearer = best === null ? -1 : away(sample) - away(best.sample);
-        if (nearer < 0 || (nearer === 0 && sample.fake_probability > best.sample.fake_probability)) best = { number, sample };
+        if (away(sample) <= reach && (best === null || order(sample, best.sample) < 0)) best = { number, sample };
       }
     }
     return best;
