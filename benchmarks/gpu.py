@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from benchmarks.clip import FULL_HD
 from benchmarks.goals import goals_table, judged
-from benchmarks.running import clip_in
+from benchmarks.running import beside, clip_in
 from benchmarks.spread import spread
 
 from dfd.bootstrap import build_detector, build_model
@@ -71,20 +71,14 @@ def score_all(frames: Sequence[Frame], detector: FaceDetector, backend: ModelBac
 @contextmanager
 def busy_percent(found: list[float]) -> Iterator[None]:
     """Add what ``nvidia-smi`` says of how busy the first card is, as often as it is asked while the block lasts."""
-    over = threading.Event()
     command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--id=0"]
 
-    def ask() -> None:
+    def ask(over: threading.Event) -> None:
         while not over.wait(_ASK_S):
             found.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
+    with beside(ask):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def measure(folder: Path, repeat: int, callers: int, device: Device = Device.CUDA) -> dict[str, Any]:

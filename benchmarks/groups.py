@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import markdown
+
 from dfd.bootstrap import build_analyzer, build_model
 from dfd.errors import InputError
 from dfd.pipeline import AnalysisOptions
@@ -116,15 +118,13 @@ def scored(data: Path, folder: Path, version: str, limit: int) -> tuple[list[tup
 
 def shown(rows: Sequence[Row], missing: int, threshold: float, margin: float) -> str:
     """The rows as Markdown."""
-    limits = " | ".join(f"at or above {limit:.3f} (95 %)" for limit in (threshold, threshold + margin))
-    lines = [
-        f"| group | photographs | mean | {limits} |",
-        "|---|---:|---:|---|---|",
-    ]
+    limits = [f"at or above {limit:.3f} (95 %)" for limit in (threshold, threshold + margin)]
+    head = ["group", "photographs", "mean", *limits]
+    cells = []
     for row in rows:
         shares = [f"{a:.3f} ({b:.3f} to {c:.3f})" for a, b, c in (row.over_threshold, row.called_fake)]
-        lines.append(f"| {row.group} | {row.photographs} | {row.mean:.3f} | {shares[0]} | {shares[1]} |")
-    return "\n".join([*lines, "", f"Without a score: {missing}."])
+        cells.append((row.group, f"{row.photographs}", f"{row.mean:.3f}", *shares))
+    return "\n".join([*markdown.table(head, cells), "", f"Without a score: {missing}."])
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -25,6 +25,7 @@ from statistics import quantiles
 import av
 import httpx
 import numpy as np
+from benchmarks.running import beside
 
 ROOT = Path(__file__).resolve().parents[1]
 GOAL_P99_MS = 200.0
@@ -83,17 +84,9 @@ class Sampler:
     not_ok: int = 0
     rss_peak_mb: float = 0.0
 
-    @contextmanager
-    def sampling(self) -> Iterator[None]:
+    def sampling(self) -> AbstractContextManager[None]:
         """Ask for as long as the block lasts."""
-        over = threading.Event()
-        thread = threading.Thread(target=self._run, args=(over,))
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
+        return beside(self._run)
 
     def _run(self, over: threading.Event) -> None:
         due_s = time.perf_counter()

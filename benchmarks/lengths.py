@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import markdown
 from benchmarks.clip import ClipSpec, bitrate_mbps, repeat_clip
 from benchmarks.goals import goals_table, judged
 from benchmarks.plots import columns, write_plots
@@ -124,7 +125,7 @@ def results_of(rows: Sequence[Row], repeat: int, threads: int) -> Row:
 def table(results: Row) -> str:
     """The rows for people, in Markdown."""
     head = ("1080p", "samples", "analysis, s", "decode, s", "analysis / decode", "in processor time", "peak MB")
-    lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
+    rows = []
     for row in results["rows"]:
         of_part = f" (from {row['decoded_s']:.0f} s)" if row["decoded_s"] < row["seconds_long"] else ""
         cells = (
@@ -136,8 +137,8 @@ def table(results: Row) -> str:
             in_words(row["cpu_to_decode"]),
             f"{row['peak_mb']:.0f}",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"{results['repeat']} turns, {results['threads']} threads"])
+        rows.append(cells)
+    return "\n".join([*markdown.table(head, rows), "", f"{results['repeat']} turns, {results['threads']} threads"])
 
 
 def plots(results: Row) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import markdown
 from benchmarks.clip import bitrate_mbps
 from benchmarks.plots import columns, write_plots
 from benchmarks.points import AXES, BASE, Point, missing_codecs, points
@@ -94,9 +95,8 @@ def table(results: Row) -> str:
         "naive / analysis",
         "peak MB",
     )
-    lines = [f"| {' | '.join(head)} |", "|---|---|" + "---:|" * (len(head) - 2)]
-    for row in results["rows"]:
-        cells = (
+    rows = [
+        (
             row["axis"],
             row["name"],
             f"{row['mbps']:.1f}",
@@ -107,8 +107,10 @@ def table(results: Row) -> str:
             "" if row["naive_to_analysis"] is None else in_words(row["naive_to_analysis"]),
             f"{row['peak_mb']:.0f}",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", f"{results['repeat']} turns, {results['threads']} threads, clips of {results['clip_seconds']:g} s"]
+        for row in results["rows"]
+    ]
+    lines = [*markdown.table(head, rows, words=2), ""]
+    lines += [f"{results['repeat']} turns, {results['threads']} threads, clips of {results['clip_seconds']:g} s"]
     if results["missing_codecs"]:
         lines.append(f"not measured, since nothing here writes them: {', '.join(results['missing_codecs'])}")
     return "\n".join(lines)

@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,19 @@ def run_contender(
     )
     result: dict[str, Any] = json.loads(done.stdout)
     return result
+
+
+@contextmanager
+def beside(run: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run something in a thread for as long as the block lasts; it is given what tells it to end."""
+    over = threading.Event()
+    thread = threading.Thread(target=run, args=(over,))
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def run_stages(clip: Path) -> dict[str, float]:

@@ -12,7 +12,7 @@ from typing import Final
 
 import httpx
 
-from dfd.cli.serving import KEEP_ALIVE_S
+from dfd.client.calls import CONNECTIONS
 
 _IN_FLIGHT: Final = 150
 """Requests of all callers under way at most; real ones would give up too."""
@@ -103,8 +103,7 @@ class Callers:
         self._rng = random.Random(seed)
         self._clips = [clip.read_bytes() for clip in clips]
         self._bad = [*BAD, self._clips[0][: len(self._clips[0]) // 3]]
-        # As long as the service keeps an idle connection, a request may cross its closing on the way, and breaks off.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=KEEP_ALIVE_S / 2)
+        limits = httpx.Limits(max_keepalive_connections=20, keepalive_expiry=CONNECTIONS.keepalive_expiry)
         self._clients = [
             httpx.AsyncClient(
                 base_url=url,

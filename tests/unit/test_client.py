@@ -14,6 +14,7 @@ from tests.api_client import make_services
 from tests.unit.test_jobs import House
 
 from dfd.api.app import create_app
+from dfd.cli.serving import KEEP_ALIVE_S
 from dfd.client import (
     AsyncClient,
     BadAnswer,
@@ -32,6 +33,7 @@ from dfd.client import (
     Unreachable,
     event_in,
 )
+from dfd.client.calls import CONNECTIONS
 from dfd.delivery import Answer as Receipt
 from dfd.delivery import DeliveryState
 from dfd.job import JobState
@@ -341,3 +343,8 @@ def test_the_secret_is_sent_and_a_foreign_http_client_stays_open() -> None:
         client.job("a/b?c")
     assert script.requests[0].url.raw_path == b"/v1/jobs/a%2Fb%3Fc"
     assert not client._http.is_closed
+
+
+def test_idle_connections_are_given_up_before_the_service_closes_them() -> None:
+    assert CONNECTIONS.keepalive_expiry is not None
+    assert CONNECTIONS.keepalive_expiry < KEEP_ALIVE_S

@@ -61,6 +61,23 @@ def test_who_waits_too_long_is_told_and_the_next_has_his_turn(table: Database, m
     assert len(told) == 1
 
 
+def test_who_is_interrupted_while_he_waits_leaves_his_turn_to_the_next(
+    table: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            raise KeyboardInterrupt
+
+    with table.writing():
+        monkeypatch.setattr(threading, "Event", Interrupted)
+        with pytest.raises(KeyboardInterrupt), table.writing():
+            pass
+        monkeypatch.undo()
+    with table.writing() as connection:
+        connection.execute(text("INSERT INTO turns VALUES (3)"))
+    assert written(table) == [3]
+
+
 def test_a_writer_that_fails_ends_its_turn(table: Database) -> None:
     with pytest.raises(ZeroDivisionError), table.writing() as connection:
         connection.execute(text("INSERT INTO turns VALUES (1)"))

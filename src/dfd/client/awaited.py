@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from dfd.client.calls import Retries, headers_of
+from dfd.client.calls import CONNECTIONS, Retries, headers_of
 from dfd.client.conversations import Conversations
 from dfd.client.methods import Method
 from dfd.client.steps import Asking, Found, NextLine, NextPiece, Pause, Send, Step, Telling
@@ -33,7 +33,9 @@ class AsyncClient:
     ) -> None:
         """As `dfd.client.Client`, but that `http` and `sleep` are awaited."""
         self._own = http is None
-        self._http = http or httpx.AsyncClient(base_url=url, headers=headers_of(token), timeout=timeout_s)
+        self._http = http or httpx.AsyncClient(
+            base_url=url, headers=headers_of(token), timeout=timeout_s, limits=CONNECTIONS
+        )
         self._sleep = sleep
         self.conversations = Conversations(retries or Retries(), clock)
 

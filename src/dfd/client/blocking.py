@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from dfd.client.calls import Retries, headers_of
+from dfd.client.calls import CONNECTIONS, Retries, headers_of
 from dfd.client.conversations import Conversations
 from dfd.client.methods import Method
 from dfd.client.steps import Asking, Found, NextLine, NextPiece, Pause, Send, Step, Telling
@@ -45,7 +45,9 @@ class Client:
             clock: seconds since any moment.
         """
         self._own = http is None
-        self._http = http or httpx.Client(base_url=url, headers=headers_of(token), timeout=timeout_s)
+        self._http = http or httpx.Client(
+            base_url=url, headers=headers_of(token), timeout=timeout_s, limits=CONNECTIONS
+        )
         self._sleep = sleep
         self.conversations = Conversations(retries or Retries(), clock)
 

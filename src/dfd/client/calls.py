@@ -225,6 +225,11 @@ def arriving(path: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
+CONNECTIONS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.5)
+"""An idle connection is given up before the service closes it, after five seconds (`dfd.cli.serving.KEEP_ALIVE_S`): a
+request that crosses the closing on its way breaks off."""
+
+
 def headers_of(token: str | None) -> dict[str, str]:
     """The headers of every request."""
     return {} if token is None else {"Authorization": f"Bearer {token}"}

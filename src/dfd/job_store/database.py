@@ -131,15 +131,27 @@ class _Turns(AbstractContextManager[None]):
                 return
             turn = threading.Event()
             self._waiting.append(turn)
-        if turn.wait(BUSY_LIMIT_S):
-            return
+        try:
+            came = turn.wait(BUSY_LIMIT_S) or self._left(turn)
+        except BaseException:  # interrupted: nobody is to wait for one who is gone
+            if self._left(turn):
+                self._pass_on()
+            raise
+        if not came:
+            raise JobStoreUnavailable("the table of jobs does not answer: too many wait to write to it")
+
+    def _left(self, turn: threading.Event) -> bool:
+        """Wait no longer; whether the turn came at the last moment."""
         with self._lock:
-            if turn.is_set():  # it came at the last moment
-                return
+            if turn.is_set():
+                return True
             self._waiting.remove(turn)
-        raise JobStoreUnavailable("the table of jobs does not answer: too many wait to write to it")
+            return False
 
     def __exit__(self, *_: object) -> None:
+        self._pass_on()
+
+    def _pass_on(self) -> None:
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().set()
