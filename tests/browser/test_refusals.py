@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from tests.browser.conftest import SAMPLES
 from tests.browser.served import Served, Visit
 
@@ -130,7 +130,14 @@ def test_a_heat_map_that_cannot_be_had_is_told_of_in_words(visit: Visit, service
     page.route(
         "**/heatmaps**", lambda route: route.fulfill(status=409, content_type="application/problem+json", body=body)
     )
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route("**/report.json", hold)  # who clicks before the report is there is heard too
     page.goto(f"/analyses/{job_id}")
     page.get_by_role("button", name="Show the heat map").first.click()
     expect(page.locator("#notice")).to_contain_text("There is no heat map for this answer")
+    late[0].continue_()
     expect(page.get_by_role("button", name="Try again")).to_be_enabled()

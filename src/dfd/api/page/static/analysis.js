@@ -11,17 +11,22 @@ import { Timeline } from "./timeline.js";
 export function analysis(main, page) {
   review(main, page);
   if (main.querySelector("#progress")) return void progress(main, page);
-  if (main.querySelector("#stage")) result(main, page).catch(complain);
+  if (main.querySelector("#stage")) result(main, page);
 }
 
-async function result(main, { signal }) {
+/** What needs the whole report comes alive once that is there; buttons that need none of it react from the first click. */
+function result(main, { signal }) {
+  const shown = show(main, signal);
+  shown.catch(complain);
+  faces(main, { signal, seek: (time) => shown.then((player) => player.seek(time), () => {}) });
+}
+
+async function show(main, signal) {
   const report = await askJson(`/v1/jobs/${main.dataset.job}/report.json`, { signal });
   const player = new Player(main, report, signal);
   const place = main.querySelector("#timeline");
   const timeline = place && new Timeline(place, report, signal, (time) => player.seek(time));
   player.listen((time) => timeline?.at(time));
   overlay(main, player, main.dataset.source, signal);
-  faces(main, { signal, seek: (time) => player.seek(time) });
+  return player;
 }
-
-
