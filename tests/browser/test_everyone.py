@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from tests.browser.conftest import SAMPLES
 from tests.browser.served import Served, Visit
 
@@ -122,6 +122,41 @@ def test_by_keyboard_alone_from_the_first_page_to_the_heat_map(visit: Visit) -> 
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page.get_by_role("button", name="Delete this analysis")).to_be_focused()
+
+
+def test_the_link_to_the_content_leaves_the_page_as_it_is(visit: Visit, job_ids: list[str]) -> None:
+    page = visit.page
+    page.goto(f"/analyses/{job_ids[0]}")
+    page.evaluate("main.known = true; addEventListener('hashchange', () => (window.arrived = true))")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    visit.until("window.arrived")
+    assert page.evaluate("main.known && !main.classList.contains('waiting')")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_going_back_and_at_once_forward_ends_where_it_began(visit: Visit) -> None:
+    page = visit.page
+    page.goto("/")
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(visit.service.url + "/", hold)
+    page.evaluate("history.back()")
+    visit.until("location.pathname === '/'")
+    visit.until("main.classList.contains('waiting')")
+    page.evaluate("history.forward()")
+    visit.until("location.pathname === '/analyses' && !main.classList.contains('waiting')")
+    with page.expect_response(visit.service.url + "/") as late:
+        held[0].continue_()
+    late.value.finished()
+    page.wait_for_timeout(200)  # for what must not come
+    assert page.title().startswith("History")
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
 
 
 def reach(page: Page, selector: str) -> None:
