@@ -175,7 +175,7 @@ def test_tuning_measures_remembers_and_changes_no_report(cli: Cli, tmp_path: Pat
     place.write_text(place.read_text().replace('"piece_crops": ', '"piece_crops": 1'))  # as if another were faster
     [shown] = lines(cli.run("doctor", "--json", **threads).stdout)
     assert shown["tuning"]["measured"]
-    assert shown["tuning"]["piece_crops"] > 8
+    assert shown["tuning"]["piece_crops"] == int(f"1{found['tuning']['piece_crops']}")
     after = lines(cli.run("predict", "fake.avi", "--json", **threads).stdout)[0]
     changing = ("timings_ms", "created_at")
     assert {**after, **dict.fromkeys(changing)} == {**before, **dict.fromkeys(changing)}

@@ -65,8 +65,8 @@ def test_what_may_be_chance_or_changes_the_report_is_not_taken(usual_s: list[flo
 
 def test_one_thread_means_one() -> None:
     _, tried = fastest(1, by(lambda way: [1.0]))
-    assert {replace(one.tuning, piece_crops=8) for one in tried} == {usual(1)}
-    assert usual(1) == Tuning(decoder_threads=1, call_threads=1, piece_crops=8, finds_ahead=False)
+    assert {replace(one.tuning, piece_crops=2) for one in tried} == {usual(1)}
+    assert usual(1) == Tuning(decoder_threads=1, call_threads=1, piece_crops=2, finds_ahead=False)
 
 
 @given(threads=st.integers(1, 64), seed=st.randoms(use_true_random=False))

@@ -44,7 +44,7 @@ class OnnxRuntimeBackend(ModelBackend):
         threads: int = 0,
         device: Device = Device.CPU,
         call_threads: int = 1,
-        piece_crops: int = 8,
+        piece_crops: int = 2,
     ) -> None:
         """Load the weights.
 

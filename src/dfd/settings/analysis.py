@@ -33,7 +33,7 @@ class AnalysisSettings(BaseModel):
         0, ge=0, le=MOST_THREADS, description="CPU threads of one call of a network; 0: as `TUNING_FILE` says, else 1"
     )
     piece_crops: int = Field(
-        0, ge=0, le=MOST_THREADS, description="Most faces in one call on the CPU; 0: as `TUNING_FILE` says, else 8"
+        0, ge=0, le=MOST_THREADS, description="Most faces in one call on the CPU; 0: as `TUNING_FILE` says, else 2"
     )
     finds_ahead: bool | None = Field(
         None,
