@@ -26,7 +26,7 @@ class Tuning:
             of the processors.
         call_threads: of one inference on the CPU. Two that share a call wait for each other at every layer.
         piece_crops: most crops of one inference on the CPU. On two threads 32 crops of the shipped model take 108 ms of
-            processor time and 33 MB in pieces of 2, 118 ms and 145 MB in pieces of 8: what is small stays in the caches.
+            processor time and 33 MB in pieces of 2, 118 ms and 145 MB in pieces of 8: caches hold what is small.
         finds_ahead: whether faces are looked for in a thread of their own while those already found are scored.
     """
 
