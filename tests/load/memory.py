@@ -13,24 +13,34 @@ MIB = 1 << 20
 
 def resident_bytes(pid: int) -> int:
     """Memory of a process and of all below it, shared pages counted once; of what has ended, none."""
-    total, waiting = 0, [pid]
+    return sum(_each_bytes(pid))
+
+
+def _each_bytes(pid: int) -> Iterator[int]:
+    """Of each of them, the process itself first."""
+    waiting = [pid]
     while waiting:
         folder = Path("/proc") / str(waiting.pop())
         try:
             [share] = re.findall(r"^Pss: +(\d+) kB$", (folder / "smaps_rollup").read_text(), re.MULTILINE)
-            total += int(share) * 1024
             for task in (folder / "task").iterdir():
                 waiting += map(int, (task / "children").read_text().split())
         except (OSError, ValueError):  # it has ended, or is about to
             continue
-    return total
+        yield int(share) * 1024
 
 
 class MemoryWatch:
-    """Looks every so often. `samples` are (seconds since the first, bytes)."""
+    """Looks every so often.
+
+    Attributes:
+        samples: (seconds since the first, bytes) of all processes together.
+        own: the same of the first process alone: those below it come and go.
+    """
 
     def __init__(self, pid: int, every_s: float = 1.0) -> None:
         self.samples: list[tuple[float, int]] = []
+        self.own: list[tuple[float, int]] = []
         self._pid = pid
         self._every_s = every_s
         self._over = threading.Event()
@@ -48,7 +58,18 @@ class MemoryWatch:
     def _watch(self) -> None:
         begun_s = time.monotonic()
         while not self._over.wait(self._every_s):
-            self.samples.append((time.monotonic() - begun_s, resident_bytes(self._pid)))
+            each = list(_each_bytes(self._pid)) or [0]
+            seconds = time.monotonic() - begun_s
+            self.samples.append((seconds, sum(each)))
+            self.own.append((seconds, each[0]))
+
+
+def by_minute(samples: Sequence[tuple[float, int]]) -> list[float]:
+    """The median of each minute, in MiB."""
+    minutes: dict[int, list[int]] = {}
+    for seconds, size in samples:
+        minutes.setdefault(int(seconds // 60), []).append(size)
+    return [round(statistics.median(sizes) / MIB, 1) for _, sizes in sorted(minutes.items())]
 
 
 def growth(samples: Sequence[tuple[float, int]], most_points: int = 300) -> tuple[float, float]:

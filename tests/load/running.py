@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 from tests.integration.test_jobs_processes import Place
 from tests.live_service import START_LIMIT_S, until
-from tests.load.memory import MIB, MemoryWatch, growth
+from tests.load.memory import MIB, MemoryWatch, by_minute, growth
 from tests.load.traffic import ADDRESSES, ANALYSES, WEIGHTS, Callers, Kind
 
 from dfd.settings import default_models_dir
@@ -189,6 +189,8 @@ def _judged(  # noqa: PLR0917 - everything that was measured
             "median_mib": round(statistics.median(size for _, size in steady) / MIB, 1) if steady else None,
             "slope_mib_per_min": round(slope * 60 / MIB, 3),
             "growth": round(share, 4),
+            "by_minute_mib": by_minute(watch.samples),
+            "service_by_minute_mib": by_minute(watch.own),
         },
         "faults": faults[:20],
         "misses": misses,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.load.memory import growth, resident_bytes
+from tests.load.memory import MIB, by_minute, growth, resident_bytes
 from tests.load.running import Plan, run
 
 
@@ -21,6 +21,11 @@ def test_memory_that_grows_is_told_from_memory_that_jumps() -> None:
     assert growth(flat)[1] == pytest.approx(0.0, abs=0.01)
     assert growth(leaking)[0] == pytest.approx(10.0, rel=0.05)
     assert growth([(0.0, 5)]) == (0.0, 0.0)
+
+
+def test_a_minute_counts_as_its_median() -> None:
+    assert by_minute([(0.0, MIB), (30.0, 9 * MIB), (59.0, 2 * MIB), (60.0, 4 * MIB)]) == [2.0, 4.0]
+    assert by_minute([]) == []
 
 
 def test_the_memory_of_a_process_is_known_and_that_of_none_is_none() -> None:
