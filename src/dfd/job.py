@@ -208,8 +208,10 @@ class Job:
         fake_probability: float | None,
         result_key: str,
         threshold: float | None = None,
+        *,
+        frames: int | None = None,
     ) -> "Job | None":
-        """Analysed by the holder of a claim; a cancellation that came first wins."""
+        """Analysed by the holder of a claim, so many frames; a cancellation that came first wins."""
         if not self._held_by(claim):
             return None
         if self.cancel_requested:
@@ -217,7 +219,8 @@ class Job:
         return self._over(
             JobState.SUCCEEDED,
             now_s,
-            done_frames=self.total_frames or self.done_frames,
+            done_frames=self.done_frames if frames is None else frames,
+            total_frames=self.total_frames if frames is None else frames,  # a short analysis ends before any heartbeat
             failure=None,
             verdict=verdict,
             fake_probability=fake_probability,

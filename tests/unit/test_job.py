@@ -44,6 +44,12 @@ def test_success_is_an_end_and_clears_the_last_failure() -> None:
     assert job.lease_expires_at_s is None
 
 
+def test_success_tells_all_frames_even_where_no_heartbeat_did() -> None:
+    job = running().succeeded(1, 120.0, "fake", 0.9, "key", frames=10)
+    assert job is not None
+    assert (job.done_frames, job.total_frames) == (10, 10)
+
+
 def test_who_was_thought_dead_changes_nothing_any_more() -> None:
     requeued = running().swept(140.0, RETRY)
     assert requeued is not None and requeued.state is JobState.QUEUED

@@ -118,8 +118,12 @@ class Worker:
             return self._undone(job, error), None
         key = result_key(report.input_sha256, report.model, report.provenance)
         verdict, probability, threshold = report.verdict.value, report.fake_probability, report.threshold
-        claim, clock = job.claims, self._clock
-        return lambda found: found.succeeded(claim, clock(), verdict, probability, key, threshold), document
+        claim, clock, frames = job.claims, self._clock, report.coverage.sampled_frames
+
+        def transition(found: Job) -> Job | None:
+            return found.succeeded(claim, clock(), verdict, probability, key, threshold, frames=frames)
+
+        return transition, document
 
     def _undone(self, job: Job, error: Exception) -> Transition | None:
         """What a job comes to whose analysis did not come to its end."""
