@@ -278,7 +278,8 @@ def test_all_threads_have_the_same_to_do(tmp_path: Path, threads: int, count: in
         helper.make_node("Expand", ["as_float", "count"], ["output"]),
     ]
     weights = save(tmp_path / "model.onnx", nodes, [zero], ["batch", 16, 16, 3], [None])
-    answers = OnnxRuntimeBackend(weights, manifest, threads).predict(np.zeros((count, 16, 16, 3), np.float32))
+    backend = OnnxRuntimeBackend(weights, manifest, threads, piece_crops=8)
+    answers = backend.predict(np.zeros((count, 16, 16, 3), np.float32))
     assert answers.tolist() == [size for size in pieces for _ in range(size)]
 
 
