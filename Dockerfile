@@ -6,10 +6,11 @@ ARG BASE_IMAGE=python:3.11-slim
 
 FROM ${BASE_IMAGE} AS build
 WORKDIR /build
+ENV PIP_CACHE_DIR=/var/cache/pip
 COPY requirements/build.txt requirements/container.txt requirements/
 # Every package by its hash; the tools that make our own package stay in an environment that is left behind.
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca.pem \
-    --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=cache,target=/var/cache/pip \
     python3 -m venv --without-pip /opt/dfd \
     && python3 -m venv /opt/tools \
     && /opt/tools/bin/python -m pip install --require-hashes --no-compile --requirement requirements/build.txt \

@@ -104,7 +104,10 @@ def bring_through(store: SqlJobStore, number: int) -> dict[str, float]:
         raise RuntimeError("the job that was submitted cannot be claimed")
     claim, key = held.claims, f"{number:064x}"
     timed(
-        "end", lambda: store.change(job.job_id, lambda found: found.succeeded(claim, now_s, "fake", 0.9, key), _REPORT)
+        "end",
+        lambda: store.change(
+            job.job_id, lambda found: found.succeeded(claim, now_s, "fake", 0.9, key, frames=10), _REPORT
+        ),
     )
     return seconds
 

@@ -72,7 +72,7 @@ class JobMachine(RuleBasedStateMachine):
         claim, now_s = job.claims, self.now_s
         transitions: dict[str, Callable[[Job], Job | None]] = {
             "beat": lambda found: found.renewed(claim, now_s, LEASE_S, 1, 2),
-            "succeed": lambda found: found.succeeded(claim, now_s, "fake", 0.9, "key"),
+            "succeed": lambda found: found.succeeded(claim, now_s, "fake", 0.9, "key", frames=10),
             "fail": lambda found: found.failed(claim, now_s, AWAY),
             "set_back": lambda found: found.set_back(claim, now_s, AWAY, RETRY),
             "give_back": lambda found: found.given_back(claim, now_s),
@@ -103,7 +103,7 @@ class JobMachine(RuleBasedStateMachine):
             assert 0 <= job.attempts <= RETRY.max_attempts
 
     def _success_of(self, claim: int) -> Callable[[Job], Job | None]:
-        return lambda job: job.succeeded(claim, self.now_s, "real", 0.1, "key")
+        return lambda job: job.succeeded(claim, self.now_s, "real", 0.1, "key", frames=10)
 
     def _all(self) -> list[Job]:
         return [job for number in range(1, self.added + 1) if (job := self.store.get(f"job-{number}")) is not None]

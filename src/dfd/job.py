@@ -209,7 +209,7 @@ class Job:
         result_key: str,
         threshold: float | None = None,
         *,
-        frames: int | None = None,
+        frames: int,
     ) -> "Job | None":
         """Analysed by the holder of a claim, so many frames; a cancellation that came first wins."""
         if not self._held_by(claim):
@@ -219,8 +219,8 @@ class Job:
         return self._over(
             JobState.SUCCEEDED,
             now_s,
-            done_frames=self.done_frames if frames is None else frames,
-            total_frames=self.total_frames if frames is None else frames,  # a short analysis ends before any heartbeat
+            done_frames=frames,
+            total_frames=frames,  # a short analysis ends before any heartbeat has told of it
             failure=None,
             verdict=verdict,
             fake_probability=fake_probability,

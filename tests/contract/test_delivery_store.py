@@ -58,7 +58,7 @@ def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tables]:
 
 
 ENDS: dict[str, Callable[[Job], Job | None]] = {
-    "succeeded": lambda job: job.succeeded(1, 120.0, "fake", 0.9, "key"),
+    "succeeded": lambda job: job.succeeded(1, 120.0, "fake", 0.9, "key", frames=10),
     "failed": lambda job: job.failed(1, 120.0, JobFailure("unreadable_video", "no video")),
     "given up": lambda job: job.set_back(1, 120.0, JobFailure("x", "y"), Retry(max_attempts=1)),
     "worker lost": lambda job: job.swept(200.0, Retry(max_attempts=1)),

@@ -32,7 +32,9 @@ class Tables:
         self.jobs.add([make_job(job_id, **changes)])
         held = self.jobs.claim(lambda job: job.claimed("w", 110.0, 30.0), 110.0)
         assert held is not None and held.job_id == job_id
-        end = self.jobs.change(job_id, lambda job: job.succeeded(1, 120.0, verdict, probability, "key", 0.5), "{}")
+        end = self.jobs.change(
+            job_id, lambda job: job.succeeded(1, 120.0, verdict, probability, "key", 0.5, frames=10), "{}"
+        )
         assert end is not None and end.threshold == 0.5
 
     def give(self, job_id: str, label: Label = Label.FAKE, **changes: object) -> Feedback:

@@ -33,7 +33,7 @@ def claim(store: JobStore, now_s: float = 110.0, worker: str = "worker") -> Job 
 
 
 def success(claim: int, now_s: float = 120.0) -> Callable[[Job], Job | None]:
-    return lambda job: job.succeeded(claim, now_s, "fake", 0.75, "key")
+    return lambda job: job.succeeded(claim, now_s, "fake", 0.75, "key", frames=10)
 
 
 def finish(store: JobStore, job_id: str, now_s: float = 120.0) -> Job:

@@ -132,7 +132,7 @@ def test_labels_are_given_shown_and_reviewed_from_the_command_line(cli: Cli) -> 
         store.add([make_job(job_id, external_id=external_id)])
         store.claim(lambda job: job.claimed("w", 110.0, 30.0), 110.0)
         report = json.dumps(report_to_dict(make_report()))
-        store.change(job_id, lambda job: job.succeeded(1, 120.0, "fake", 0.55, "key", 0.5), report)
+        store.change(job_id, lambda job: job.succeeded(1, 120.0, "fake", 0.55, "key", 0.5, frames=10), report)
     store.close()
     said = cli.run("jobs", "feedback", "job-1", "--label", "real", "--note", "[b]an actor", "--reviewer", "kim")
     assert said.stdout == "job-1 is real; the verdict was fake\n"

@@ -23,7 +23,7 @@ def data(cli: Cli, tmp_path: Path) -> str:
         [make_job("done", external_id="[red]7"), make_job("waits", priority=-1, callback_url="https://a.example/")]
     )
     store.claim(lambda job: job.claimed("w", 110.0, 30.0), 110.0)
-    store.change("done", lambda job: job.succeeded(1, 120.0, "fake", 0.9, "key"), '{"verdict": "fake"}')
+    store.change("done", lambda job: job.succeeded(1, 120.0, "fake", 0.9, "key", frames=10), '{"verdict": "fake"}')
     store.close()
     return str(folder)
 

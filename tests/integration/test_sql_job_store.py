@@ -107,7 +107,7 @@ def test_what_belongs_to_a_job_outlives_the_change_to_tenants_and_back(url: str)
     store.migrate()
     store.add([make_job(callback_url="https://a.example/", submission=Submission("key", "aa", 0))])
     assert store.claim(lambda job: job.claimed("worker", 110.0, 30.0), 110.0) is not None
-    store.change("job-1", lambda job: job.succeeded(1, 120.0, "fake", 0.9, "result"), report="{}")
+    store.change("job-1", lambda job: job.succeeded(1, 120.0, "fake", 0.9, "result", frames=10), report="{}")
     assert store.feedback().add("job-1", lambda _known: make_feedback()) is not None
     with store._database.rebuilding() as connection:
         command.downgrade(config_of(connection), "0006")
@@ -222,7 +222,7 @@ def test_no_query_of_a_job_on_its_way_reads_the_whole_table(tmp_path: Path) -> N
     held = store.claim(lambda found: found.claimed("worker", 110.0, 30.0), 110.0)
     assert held is not None
     store.to_sweep(110.0, 10)
-    store.change("job-1", lambda found: found.succeeded(1, 120.0, "fake", 0.9, "key"), report="{}")
+    store.change("job-1", lambda found: found.succeeded(1, 120.0, "fake", 0.9, "key", frames=10), report="{}")
     store.report("job-1")
     store.answered("default", "key")
     deliveries, patience = store.deliveries(), Patience()

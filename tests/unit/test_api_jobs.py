@@ -343,7 +343,7 @@ async def test_progress_is_told_frame_by_frame_and_then_the_result(api: Api, mon
         for done in (1, 2, 3):
             store.change(job_id, lambda job, done=done: job.renewed(1, now_s, 30.0, done, 3))  # type: ignore[misc]
             await seen()
-        store.change(job_id, lambda job: job.succeeded(1, now_s, "real", 0.1, "key"), report="{}")
+        store.change(job_id, lambda job: job.succeeded(1, now_s, "real", 0.1, "key", frames=10), report="{}")
 
     async with anyio.create_task_group() as group:
         group.start_soon(work)

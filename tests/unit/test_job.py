@@ -19,7 +19,7 @@ def running(job: Job | None = None, now_s: float = 110.0) -> Job:
 
 
 def done(job: Job, claim: int = 1) -> Job | None:
-    return job.succeeded(claim, 120.0, "fake", 0.9, "key")
+    return job.succeeded(claim, 120.0, "fake", 0.9, "key", frames=10)
 
 
 def test_a_claim_is_a_lease_with_a_number() -> None:
