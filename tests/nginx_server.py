@@ -60,7 +60,7 @@ def configured(folder: Path, service_port: int, replaced: Mapping[str, str] = Ma
         "/var/www/acme": str(made.challenges),
         "/dev/stdout": str(made.access_log),
         "/dev/stderr": str(made.error_log),
-        "/tmp/nginx": f"{folder}/nginx-run",
+        "/run/nginx/": f"{folder}/nginx-run-",
         # Root's workers would become another user, who gets at nothing in pytest's folders.
         "worker_processes auto": ("user root;\n" if os.geteuid() == 0 else "") + "worker_processes 1",
         "listen 8443": f"listen 127.0.0.1:{made.port}",
