@@ -13,6 +13,7 @@ AUDIT := .venv-audit/.audit
 FUZZ := .venv/.fuzz
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= 2
 OUT ?= models/deepfake/2
 LOCK ?=
 
@@ -30,6 +31,8 @@ install_package = $(install) --no-deps --no-build-isolation --editable .
 # Hash-pinned requirement files name no index; uv.lock would.
 compile = UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile --quiet $(LOCK) --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url
+# A file's tests stay together: many share what they start.
+side_by_side = $(if $(filter-out 1,$(WORKERS)),--numprocesses $(WORKERS) --dist loadfile)
 pinned = -c requirements/build.txt -c requirements/serve.txt
 
 .PHONY: help
@@ -45,22 +48,23 @@ serve: $(SERVE) ## Serve the HTTP interface on HOST and PORT (default 8000)
 	.venv/bin/dfd serve
 
 .PHONY: test
-test: $(DEV) $(SERVERS) $(TRAIN) ## Run the whole test suite (training's own tests in .venv-train)
-	.venv/bin/python -m pytest --ignore=tests/train $(ARGS)
-	@if ls tests/train/test_*.py >/dev/null 2>&1; \
-	then echo '.venv-train/bin/python -m pytest tests/train'; .venv-train/bin/python -m pytest tests/train $(ARGS); \
-	else echo 'tests/train holds no tests yet'; fi
+test: $(DEV) $(SERVERS) $(TRAIN) ## Run the whole test suite, training's own in .venv-train (WORKERS=1: one by one)
+	.venv/bin/python -m pytest $(side_by_side) --ignore=tests/train $(ARGS)
+	.venv-train/bin/python -m pytest $(side_by_side) tests/train $(ARGS)
 
 .PHONY: servers
 servers: $(SERVERS) ## Install the servers of models that tests start (Triton, KServe, MLflow, in .venv-servers)
 
 .PHONY: check
-check: $(DEV) ## Check format, lint, types and imports, and run the unit tests
+check: lint ## Check format, lint, types and imports, and run the unit tests
+	.venv/bin/python -m pytest --quiet $(side_by_side) tests/unit tests/architecture
+
+.PHONY: lint
+lint: $(DEV) ## Check format, lint, types and imports
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
-	.venv/bin/python -m pytest --quiet tests/unit tests/architecture
 
 .PHONY: secrets
 secrets: $(DEV) ## Look for secrets in the tracked files
