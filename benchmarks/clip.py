@@ -12,6 +12,7 @@ import av
 import cv2
 import numpy as np
 from samples.make_samples import FRAME_RATE_HZ, Take, astronaut, camera
+from tests.scheduling import scheduled_as_before
 
 from dfd.types import ImageU8
 
@@ -94,6 +95,7 @@ def make_clip(path: Path, spec: ClipSpec) -> None:
         repeat_clip(once, path, spec.repeats)
 
 
+@scheduled_as_before()
 def _encode(path: Path, spec: ClipSpec) -> None:
     with av.open(str(path), "w") as container:
         encoder = ENCODERS[spec.codec]

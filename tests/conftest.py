@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from tests.scheduling import scheduling
 
 if TYPE_CHECKING:
     from tests.broker_servers import Broker
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 hypothesis.settings.register_profile("dfd", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("dfd")
+
+_SCHEDULING = scheduling()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,6 +34,13 @@ def _no_error_logs(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixt
     records = [*caplog.get_records("setup"), *caplog.get_records("call")]
     errors = [record.getMessage() for record in records if record.levelno >= logging.ERROR]
     assert not errors, f"the test logged errors it does not announce: {errors}"
+
+
+@pytest.fixture(autouse=True)
+def _no_real_time() -> Iterator[None]:
+    """Fail a test that leaves this process scheduled otherwise: all that is started later would inherit it."""
+    yield
+    assert scheduling() == _SCHEDULING, "run what encodes under tests.scheduling.scheduled_as_before"
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from av.container import OutputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from tests.scheduling import scheduled_as_before
 
 from dfd.types import ImageU8
 
@@ -50,6 +51,7 @@ def paint_flat(red: int, green: int, blue: int) -> Painter:
     return paint
 
 
+@scheduled_as_before()
 def write_video(
     path: Path,
     *,
