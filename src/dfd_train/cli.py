@@ -146,6 +146,33 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     typer.echo(as_markdown(rows))
 
 
+@app.command()
+def left_out(
+    data: _Data,
+    version: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Version folder, <name>/<version>.")],
+    work: _Work = Path("training"),
+    folds: _Folds = 3,
+    draws: Annotated[int, typer.Option(min=1, help="Random draws of each share of the sources.")] = 6,
+    limit: _Limit = 0,
+    progress: _Progress = True,
+) -> None:
+    """Tell how a version's last layer does without a family, without a source, and with fewer sources."""
+    from dfd_train import left_out  # noqa: PLC0415 -- the heavy imports come after --help
+    from dfd_train.workflow import Plan, cut_faces, read_clips  # noqa: PLC0415
+
+    _prepare()
+    try:
+        manifest, recipe = left_out.read_version(version, _DEFAULTS)
+        plan = Plan(data, work, version, folds, limit, progress)
+        faces = cut_faces(plan, recipe.contract, read_clips(plan)[0])
+        material = left_out.Material.of(version / manifest.weights_file, faces, recipe, progress=progress)
+        families, sources = left_out.by_family(material, folds), left_out.by_source(material)
+        shares = left_out.by_share(material, folds, draws)
+    except DfdError as error:
+        raise _failed(error) from error
+    typer.echo(left_out.as_markdown(families, sources, shares))
+
+
 def _prepare() -> None:
     """Set up a process that trains."""
     import cv2  # noqa: PLC0415 -- not needed for --help

@@ -8,7 +8,7 @@ nothing but the forgery: they keep the regression to what is forged.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -18,12 +18,68 @@ from tqdm import tqdm
 from dfd.types import FloatArray
 from dfd_train.balance import balanced
 from dfd_train.batches import TrainingBatches
+from dfd_train.datasets import Clip
 from dfd_train.features import Features
 from dfd_train.made_fakes import Extras, Faces
 from dfd_train.recipe import Recipe
 
 _SETTLED = 300
 """Iterations after which L-BFGS has long converged on some thousand samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """A logistic regression on standardised features.
+
+    Attributes:
+        mean: of the clips' features, ``(D,) float32``.
+        variance: of them, ``(D,) float32``.
+        epsilon: added to the variance.
+        weights: ``(D,) float32``.
+        intercept: of the logit.
+    """
+
+    mean: FloatArray
+    variance: FloatArray
+    epsilon: float
+    weights: FloatArray
+    intercept: float
+
+    def logits(self, features: FloatArray) -> FloatArray:
+        """Of ``(N, D)``; ``(N,) float32``."""
+        answer: FloatArray = _standardised(features, self.mean, self.variance, self.epsilon) @ self.weights
+        return answer + np.float32(self.intercept)
+
+
+def regress(
+    found: FloatArray, clips: Sequence[Clip], recipe: Recipe, pairs: tuple[FloatArray, FloatArray], epsilon: float
+) -> Regression:
+    """Fit a regression to clips, classes and sources in balance (`dfd_train.balance`), and to pairs.
+
+    Args:
+        found: features of each clip, ``(N, D) float32``.
+        clips: the N clips, both classes among them.
+        recipe: strength of the regression, and the share of all weight that pairs get where there are any.
+        pairs: their features, ``(M, D) float32``, and labels, ``(M,)``, 1 = fake; M may be 0.
+        epsilon: added to the variance of a feature.
+    """
+    mean, variance = found.mean(axis=0), found.var(axis=0)
+    chosen, weights = balanced(clips, recipe.seed)
+    labels = np.array([clip.is_fake for clip in clips])[chosen]
+    made, made_labels = pairs
+    total = len(chosen) / (1 - recipe.made_share) if len(made) else len(chosen)
+    of_pairs = np.full(len(made), (total - len(chosen)) / max(1, len(made)))
+    fit = LogisticRegression(C=recipe.head_strength, max_iter=_SETTLED).fit(
+        _standardised(np.concatenate([found[chosen], made]), mean, variance, epsilon),
+        np.concatenate([labels, made_labels]),
+        np.concatenate([weights * len(chosen), of_pairs]),
+    )
+    return Regression(mean, variance, epsilon, fit.coef_[0].astype(np.float32), float(fit.intercept_[0]))
+
+
+def no_pairs(width: int) -> tuple[FloatArray, FloatArray]:
+    """Features, each of so many numbers, and labels of no pair at all."""
+    return np.empty((0, width), np.float32), np.empty(0, np.float32)
 
 
 def fit_head(model: keras.Model, clips: Sequence[Faces], recipe: Recipe, extras: Extras, *, progress: bool) -> None:
@@ -34,8 +90,7 @@ def fit_head(model: keras.Model, clips: Sequence[Faces], recipe: Recipe, extras:
     Args:
         model: with the weights that its trunks are to have; pooled by bands.
         clips: training clips and their crops; those without a face are ignored.
-        recipe: strength of the regression; ``made_share`` of all weight goes to ``head_batches`` batches of pairs, and
-            classes and sources of clips are in balance (`dfd_train.balance`).
+        recipe: strength of the regression; ``made_share`` of all weight goes to ``head_batches`` batches of pairs.
         extras: photographs for the pairs, and the folder that keeps what the trunks find.
         progress: whether to show bars.
     """
@@ -43,24 +98,20 @@ def fit_head(model: keras.Model, clips: Sequence[Faces], recipe: Recipe, extras:
     trunks = Features(model, recipe, extras.features)
     seen = [item for item in clips if item[1].count]
     found = np.stack([trunks.of_clip(item) for item in tqdm(seen, "clips", unit="clip", disable=not progress)])
-    mean, variance = found.mean(axis=0), found.var(axis=0)
-    scale.set_weights([mean, variance])
-    chosen, weights = balanced([clip for clip, _ in seen], recipe.seed)
-    labels = np.array([clip.is_fake for clip, _ in seen])[chosen]
-    total = len(chosen) / (1 - recipe.made_share) if recipe.head_batches else len(chosen)
-    made, made_labels = _pairs(trunks, recipe, extras, progress=progress)
-    features = (np.concatenate([found[chosen], made]) - mean) / np.sqrt(variance + np.float32(scale.epsilon))
-    of_pairs = np.full(len(made), (total - len(chosen)) / max(1, len(made)))
-    fit = LogisticRegression(C=recipe.head_strength, max_iter=_SETTLED).fit(
-        features, np.concatenate([labels, made_labels]), np.concatenate([weights * len(chosen), of_pairs])
-    )
-    last.set_weights([fit.coef_.T.astype(np.float32), fit.intercept_.astype(np.float32)])
+    pairs = _pairs(trunks, recipe, extras, progress=progress)
+    fit = regress(found, [clip for clip, _ in seen], recipe, pairs, scale.epsilon)
+    scale.set_weights([fit.mean, fit.variance])
+    last.set_weights([fit.weights[:, None], np.array([fit.intercept], np.float32)])
+
+
+def _standardised(features: FloatArray, mean: FloatArray, variance: FloatArray, epsilon: float) -> FloatArray:
+    scaled: FloatArray = (features - mean) / np.sqrt(variance + np.float32(epsilon))
+    return scaled
 
 
 def _pairs(trunks: Features, recipe: Recipe, extras: Extras, *, progress: bool) -> tuple[FloatArray, FloatArray]:
     """Features and labels, 1 = fake, of pairs made of photographs alone: the same whatever the clips are."""
-    width = trunks.width
-    found, labels = [np.empty((0, width), np.float32)], [np.empty(0, np.float32)]
+    found, labels = ([empty] for empty in no_pairs(trunks.width))
     if recipe.head_batches:
         batches = TrainingBatches([], replace(recipe, made_share=1.0, stills_share=1.0), extras)
         for number in tqdm(range(recipe.head_batches), "pairs", unit="batch", disable=not progress):
