@@ -13,7 +13,7 @@ AUDIT := .venv-audit/.audit
 FUZZ := .venv/.fuzz
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 1
 OUT ?= models/deepfake/2
 LOCK ?=
 
@@ -48,7 +48,7 @@ serve: $(SERVE) ## Serve the HTTP interface on HOST and PORT (default 8000)
 	.venv/bin/dfd serve
 
 .PHONY: test
-test: $(DEV) $(SERVERS) $(TRAIN) ## Run the whole test suite, training's own in .venv-train (WORKERS=1: one by one)
+test: $(DEV) $(SERVERS) $(TRAIN) ## Run the whole test suite, training's own in .venv-train (WORKERS=2: two files at a time)
 	.venv/bin/python -m pytest $(side_by_side) --ignore=tests/train $(ARGS)
 	.venv-train/bin/python -m pytest $(side_by_side) tests/train $(ARGS)
 

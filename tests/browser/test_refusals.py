@@ -59,7 +59,7 @@ def test_an_upload_that_finds_nobody_is_sent_again(
 ) -> None:
     page = thorough_visit.page
     thorough_visit.expected += ["ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET"]
-    page.goto("/")
+    page.goto("/", wait_until="networkidle")  # what is still being loaded would be broken off
     thorough_service.kill()
     page.set_input_files("#files", fresh())
     expect(page.locator(".upload .said")).to_contain_text("The service does not answer.")
