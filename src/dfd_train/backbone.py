@@ -24,7 +24,8 @@ _STAGES = (
     (6, 192, 4, 2, 5),
     (6, 320, 1, 1, 3),
 )
-_BN_EPSILON = 1e-3
+BN_EPSILON = 1e-3
+"""Added to a variance, of batch normalisation and of the features that the last layer sees."""
 _GATE_BIAS = 6.0
 _BANDS = 5
 _TRUNK = re.compile("^(still|half|change|motion)_")
@@ -55,7 +56,7 @@ def build(recipe: Recipe) -> keras.Model:
         found.append(_pool(_maps(x, name, recipe), name, recipe.pooling))
     x = layers.Concatenate(name="pool")(found) if len(found) > 1 else found[0]
     if recipe.pooling is not Pooling.LAST:  # statistics of all depths on one scale
-        x = layers.BatchNormalization(epsilon=_BN_EPSILON, momentum=0.98, scale=False, center=False, name="scale")(x)
+        x = layers.BatchNormalization(epsilon=BN_EPSILON, momentum=0.98, scale=False, center=False, name="scale")(x)
     x = layers.Dropout(recipe.dropout, name="dropout")(x)
     logit = layers.Dense(1, dtype="float32", name="fake_logit")(x)
     model = keras.Model(image, logit, name=recipe.backbone.value)
@@ -191,12 +192,12 @@ class Deviation(layers.Layer):  # type: ignore[misc]  # Keras is untyped
 
     def call(self, inputs: tuple[Any, Any]) -> Any:
         mean, power = inputs
-        return keras.ops.sqrt(keras.ops.maximum(power - mean * mean, 0.0) + _BN_EPSILON)
+        return keras.ops.sqrt(keras.ops.maximum(power - mean * mean, 0.0) + BN_EPSILON)
 
 
 def _conv_bn(x: Any, width: int, kernel: int, stride: int, name: str) -> Any:
     x = layers.Conv2D(width, kernel, stride, "same", use_bias=False, name=f"{name}_conv")(x)
-    x = layers.BatchNormalization(epsilon=_BN_EPSILON, momentum=0.99, name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(epsilon=BN_EPSILON, momentum=0.99, name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x)
 
 
@@ -205,12 +206,12 @@ def _block(x: Any, channels: int, shape: tuple[int, int, int, int], name: str, *
     expansion, width, stride, kernel = shape
     inner = x if expansion == 1 else _conv_bn(x, channels * expansion, 1, 1, f"{name}_expand")
     inner = layers.DepthwiseConv2D(kernel, stride, "same", use_bias=False, name=f"{name}_dw_conv")(inner)
-    inner = layers.BatchNormalization(epsilon=_BN_EPSILON, momentum=0.99, name=f"{name}_dw_bn")(inner)
+    inner = layers.BatchNormalization(epsilon=BN_EPSILON, momentum=0.99, name=f"{name}_dw_bn")(inner)
     inner = layers.ReLU(6.0, name=f"{name}_dw_relu")(inner)
     if has_gates:
         inner = _gated(inner, channels, expansion, name)
     inner = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_project_conv")(inner)
-    inner = layers.BatchNormalization(epsilon=_BN_EPSILON, momentum=0.99, name=f"{name}_project_bn")(inner)
+    inner = layers.BatchNormalization(epsilon=BN_EPSILON, momentum=0.99, name=f"{name}_project_bn")(inner)
     return layers.Add(name=f"{name}_add")([x, inner]) if stride == 1 and channels == width else inner
 
 

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
 from dfd.types import FloatArray
+from dfd_train.backbone import BN_EPSILON
 from dfd_train.balance import balanced
 from dfd_train.batches import TrainingBatches
 from dfd_train.datasets import Clip
@@ -34,25 +35,23 @@ class Regression:
     Attributes:
         mean: of the clips' features, ``(D,) float32``.
         variance: of them, ``(D,) float32``.
-        epsilon: added to the variance.
         weights: ``(D,) float32``.
         intercept: of the logit.
     """
 
     mean: FloatArray
     variance: FloatArray
-    epsilon: float
     weights: FloatArray
     intercept: float
 
     def logits(self, features: FloatArray) -> FloatArray:
         """Of ``(N, D)``; ``(N,) float32``."""
-        answer: FloatArray = _standardised(features, self.mean, self.variance, self.epsilon) @ self.weights
+        answer: FloatArray = _standardised(features, self.mean, self.variance) @ self.weights
         return answer + np.float32(self.intercept)
 
 
 def regress(
-    found: FloatArray, clips: Sequence[Clip], recipe: Recipe, pairs: tuple[FloatArray, FloatArray], epsilon: float
+    found: FloatArray, clips: Sequence[Clip], recipe: Recipe, pairs: tuple[FloatArray, FloatArray] | None = None
 ) -> Regression:
     """Fit a regression to clips, classes and sources in balance (`dfd_train.balance`), and to pairs.
 
@@ -60,24 +59,23 @@ def regress(
         found: features of each clip, ``(N, D) float32``.
         clips: the N clips, both classes among them.
         recipe: strength of the regression, and the share of all weight that pairs get where there are any.
-        pairs: their features, ``(M, D) float32``, and labels, ``(M,)``, 1 = fake; M may be 0.
-        epsilon: added to the variance of a feature.
+        pairs: their features, ``(M, D) float32``, and labels, ``(M,)``, 1 = fake; None for none.
     """
     mean, variance = found.mean(axis=0), found.var(axis=0)
     chosen, weights = balanced(clips, recipe.seed)
     labels = np.array([clip.is_fake for clip in clips])[chosen]
-    made, made_labels = pairs
+    made, made_labels = pairs or _no_pairs(found.shape[1])
     total = len(chosen) / (1 - recipe.made_share) if len(made) else len(chosen)
     of_pairs = np.full(len(made), (total - len(chosen)) / max(1, len(made)))
     fit = LogisticRegression(C=recipe.head_strength, max_iter=_SETTLED).fit(
-        _standardised(np.concatenate([found[chosen], made]), mean, variance, epsilon),
+        _standardised(np.concatenate([found[chosen], made]), mean, variance),
         np.concatenate([labels, made_labels]),
         np.concatenate([weights * len(chosen), of_pairs]),
     )
-    return Regression(mean, variance, epsilon, fit.coef_[0].astype(np.float32), float(fit.intercept_[0]))
+    return Regression(mean, variance, fit.coef_[0].astype(np.float32), float(fit.intercept_[0]))
 
 
-def no_pairs(width: int) -> tuple[FloatArray, FloatArray]:
+def _no_pairs(width: int) -> tuple[FloatArray, FloatArray]:
     """Features, each of so many numbers, and labels of no pair at all."""
     return np.empty((0, width), np.float32), np.empty(0, np.float32)
 
@@ -99,19 +97,19 @@ def fit_head(model: keras.Model, clips: Sequence[Faces], recipe: Recipe, extras:
     seen = [item for item in clips if item[1].count]
     found = np.stack([trunks.of_clip(item) for item in tqdm(seen, "clips", unit="clip", disable=not progress)])
     pairs = _pairs(trunks, recipe, extras, progress=progress)
-    fit = regress(found, [clip for clip, _ in seen], recipe, pairs, scale.epsilon)
+    fit = regress(found, [clip for clip, _ in seen], recipe, pairs)
     scale.set_weights([fit.mean, fit.variance])
     last.set_weights([fit.weights[:, None], np.array([fit.intercept], np.float32)])
 
 
-def _standardised(features: FloatArray, mean: FloatArray, variance: FloatArray, epsilon: float) -> FloatArray:
-    scaled: FloatArray = (features - mean) / np.sqrt(variance + np.float32(epsilon))
+def _standardised(features: FloatArray, mean: FloatArray, variance: FloatArray) -> FloatArray:
+    scaled: FloatArray = (features - mean) / np.sqrt(variance + np.float32(BN_EPSILON))
     return scaled
 
 
 def _pairs(trunks: Features, recipe: Recipe, extras: Extras, *, progress: bool) -> tuple[FloatArray, FloatArray]:
     """Features and labels, 1 = fake, of pairs made of photographs alone: the same whatever the clips are."""
-    found, labels = ([empty] for empty in no_pairs(trunks.width))
+    found, labels = ([empty] for empty in _no_pairs(trunks.width))
     if recipe.head_batches:
         batches = TrainingBatches([], replace(recipe, made_share=1.0, stills_share=1.0), extras)
         for number in tqdm(range(recipe.head_batches), "pairs", unit="batch", disable=not progress):

@@ -24,7 +24,7 @@ from dfd.statistics import metrics
 from dfd.types import FloatArray
 from dfd_train.card.markdown import escaped, table
 from dfd_train.datasets import Clip, DatasetError, require_both_classes
-from dfd_train.head import no_pairs, regress
+from dfd_train.head import regress
 from dfd_train.made_fakes import Faces
 from dfd_train.recipe import Recipe
 from dfd_train.splits import folds, groups
@@ -36,7 +36,6 @@ _PRODUCTS = {"MatMul", "Gemm"}
 _SCALING = {"Add", "BatchNormalization", "Mul", "Sub"}
 _SHARES = (0.25, 0.5, 0.75)
 _TRIES = 1000
-_EPSILON = 1e-3
 _LISTED_FROM = 3
 """Clips from which a source gets a row of its own."""
 _BOTH_FROM = 2
@@ -115,9 +114,9 @@ class Material:
         logits = np.empty(len(self.clips), np.float32)
         for fold in np.unique(numbers):
             shown = np.flatnonzero(narrowed(numbers != fold)).tolist()
-            clips, found = [self.clips[index] for index in shown], self.features[shown]
+            clips = [self.clips[index] for index in shown]
             require_both_classes(clips, "what is left to learn from")
-            fit = regress(found, clips, self.recipe, no_pairs(found.shape[1]), _EPSILON)
+            fit = regress(self.features[shown], clips, self.recipe)
             logits[numbers == fold] = fit.logits(self.features[numbers == fold])
         return logits
 
@@ -205,7 +204,7 @@ def by_source(material: Material) -> Sources:
     both = [(row.own, min(row.real, row.fake)) for row in each if min(row.real, row.fake) >= _BOTH_FROM]
     own, weights = zip(*both, strict=True) if both else ([math.nan], [1])
     within = float(np.average(own, weights=weights))
-    return Sources(_auc(material, logits, fakes | ~fakes), within, each)
+    return Sources(_auc(material, logits, np.full_like(fakes, True)), within, each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +240,7 @@ def by_share(material: Material, fold_count: int, draws: int) -> list[Share]:
                 shown.append(_some_groups(material, group_of, outside, share, rng))
                 return shown[-1]
 
-            aucs.append(_auc(material, material.held_out(fold_of, some), np.ones(len(group_of), np.bool_)))
+            aucs.append(_auc(material, material.held_out(fold_of, some), np.full_like(material.is_fake, True)))
         numbers = [(len(np.unique(group_of[chosen])), int(chosen.sum())) for chosen in shown]
         group_count, clip_count = np.mean(numbers, axis=0)
         return Share(float(group_count), float(clip_count), aucs)
