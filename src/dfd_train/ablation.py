@@ -13,6 +13,7 @@ import numpy as np
 from dfd.manifest import InputContract
 from dfd.statistics import metrics
 from dfd.statistics.resampling import Scored, estimates
+from dfd_train.datasets import digest_of
 from dfd_train.made_fakes import Extras, Faces
 from dfd_train.recipe import Recipe
 from dfd_train.train import recipe_digest
@@ -106,7 +107,7 @@ def ablate(
     runs: Path,
     progress: bool,
 ) -> list[dict[str, Any]]:
-    """Train and judge variants; finished ones are not done again.
+    """Train and judge variants; what was judged already, by the same folds of the same clips, is not done again.
 
     Args:
         names: of `VARIANTS`.
@@ -125,16 +126,22 @@ def ablate(
     for name in names:
         changed = dataclasses.replace(VARIANTS[name](recipe), unseen_family="")  # no table shows it
         folder = runs / f"{name.replace(' ', '-')}-{recipe_digest(changed)}"
-        table = folder / "row.json"
+        started = time.monotonic()
+        clips, extras = material_for(changed)
+        table = folder / f"row-{_comparable(clips, folds, fold_count)}.json"
         if not table.exists():
-            started = time.monotonic()
-            clips, extras = material_for(changed)
             held = hold_out(clips, changed, extras, fold_count=fold_count, runs=folder, only=folds, progress=progress)
             seconds, seed = round(time.monotonic() - started), changed.seed
             row = {"name": name, "seed": seed, "seconds": seconds, **judge(held)}
             table.write_text(json.dumps(row, indent=2))
         rows.append(json.loads(table.read_text()))
     return rows
+
+
+def _comparable(clips: Sequence[Faces], folds: Sequence[int], fold_count: int) -> str:
+    """A name for what rows of one table have in common: which clips are judged, and by which others."""
+    numbers = "-".join(str(fold + 1) for fold in sorted(folds))
+    return f"{digest_of(clip for clip, _ in clips)}-{numbers}-of-{fold_count}"
 
 
 def judge(held: Sequence[HeldOut]) -> dict[str, Any]:

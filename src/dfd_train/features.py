@@ -4,14 +4,14 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from dfd.preprocessing import to_model_input
 from dfd.types import FloatArray
-from dfd_train.made_fakes import Faces
+from dfd_train.datasets import digest_of
+from dfd_train.made_fakes import Extras, Faces
 from dfd_train.recipe import Recipe
 
 
@@ -20,14 +20,15 @@ class Features:
 
     Args:
         model: a network of `dfd_train.backbone.build`.
-        recipe: says how faces are cut, and how forgeries are made.
-        folder: keeps what was found, for models with the same trunks and forgeries; None keeps nothing.
+        recipe: says how the network is built, how faces are cut, and how forgeries are made.
+        extras: the photographs that batches are made of, and the folder that keeps what was found, for models with
+            the same trunks, photographs and forgeries; without one nothing is kept.
     """
 
-    def __init__(self, model: keras.Model, recipe: Recipe, folder: Path | None) -> None:
+    def __init__(self, model: keras.Model, recipe: Recipe, extras: Extras) -> None:
         self._trunk = keras.Model(model.input, model.get_layer("scale").input)
         self._contract = recipe.contract
-        self._folder = folder and folder / self._digest(recipe)
+        self._folder = extras.features and extras.features / self._digest(recipe, extras)
 
     @property
     def width(self) -> int:
@@ -42,7 +43,7 @@ class Features:
             found: FloatArray = self.of_images(to_model_input(list(crops.exact), self._contract)).mean(axis=0)
             return found
 
-        return self._kept(f"clip {clip.key}", mean)
+        return self._kept(f"clip {digest_of([clip])}", mean)
 
     def of_images(self, images: FloatArray) -> FloatArray:
         """Of input of the model, ``(N, ...)``; ``(N, D) float32``."""
@@ -66,13 +67,18 @@ class Features:
         partial.rename(path)
         return found
 
-    def _digest(self, recipe: Recipe) -> str:
-        """Eight hexadecimal digits for all that features depend on."""
+    def _digest(self, recipe: Recipe, extras: Extras) -> str:
+        """Eight hexadecimal digits for all that features depend on.
+
+        Weights alone do not tell trunks apart: the one for the frame and the one for its half size have the same.
+        """
         weights = hashlib.sha256()
         for value in self._trunk.get_weights():
             weights.update(np.ascontiguousarray(value).tobytes())
-        names = ("seed", "batch_size", "stills", "mask_families", "worn_share", "degraded_share")
-        facts = {name: getattr(recipe, name) for name in names}
+        network = ("backbone", "trunks", "stages", "pooling")
+        forgeries = ("seed", "batch_size", "mask_families", "worn_share", "degraded_share")
+        facts = {name: getattr(recipe, name) for name in (*network, *forgeries)}
         facts |= {"contract": dataclasses.asdict(recipe.contract), "made": dict(recipe.made)}
+        facts["stills"] = digest_of(clip for clip, _ in extras.stills)
         text = json.dumps([facts, weights.hexdigest()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -93,7 +93,7 @@ def fit_head(model: keras.Model, clips: Sequence[Faces], recipe: Recipe, extras:
         progress: whether to show bars.
     """
     scale, last = model.get_layer("scale"), model.get_layer("fake_logit")
-    trunks = Features(model, recipe, extras.features)
+    trunks = Features(model, recipe, extras)
     seen = [item for item in clips if item[1].count]
     found = np.stack([trunks.of_clip(item) for item in tqdm(seen, "clips", unit="clip", disable=not progress)])
     pairs = _pairs(trunks, recipe, extras, progress=progress)

@@ -16,12 +16,14 @@ from dfd.preprocessing import to_model_input
 from dfd.types import ImageU8
 from dfd_train.backbone import build, load_foundation, load_imagenet
 from dfd_train.batches import TrainingBatches
+from dfd_train.datasets import digest_of
 from dfd_train.head import fit_head
 from dfd_train.made_fakes import NO_EXTRAS, Extras, Faces
 from dfd_train.recipe import Recipe
 
 _STATE = "state.keras"
 _RECIPE = "recipe.json"
+_MATERIAL = "material.json"
 _PROGRESS = "progress.json"
 MODEL_NAME = "model.keras"
 """Of a finished run's model, with averaged weights and without the optimizer's state."""
@@ -43,10 +45,10 @@ def train(
         the model with its averaged weights.
 
     Raises:
-        ConfigurationError: the folder holds a run of another recipe.
+        ConfigurationError: the folder holds a run of another recipe, or of other clips or photographs.
     """
     run.mkdir(parents=True, exist_ok=True)
-    _check_recipe(run / _RECIPE, recipe)
+    _claim(run, recipe, clips, extras)
     if (run / MODEL_NAME).exists():
         return keras.models.load_model(run / MODEL_NAME, compile=False)
     keras.utils.set_random_seed(recipe.seed)
@@ -57,10 +59,9 @@ def train(
         first, model = 0, _compiled(_started(recipe, clips, extras, progress=progress), recipe)
 
     def keep(epoch: int, logs: Any = None) -> None:
-        model.save(run / "state.partial.keras")
-        (run / "state.partial.keras").rename(run / _STATE)
+        _save(model, run / _STATE)
         seed = np.asarray(model.get_layer("dropout").seed_generator.state).tolist()
-        (run / _PROGRESS).write_text(json.dumps({"epochs_done": epoch + 1, "dropout_seed": seed}))
+        _write(run / _PROGRESS, json.dumps({"epochs_done": epoch + 1, "dropout_seed": seed}))
         with (run / "history.jsonl").open("a") as history:
             history.write(json.dumps({"epoch": epoch, **{k: float(v) for k, v in (logs or {}).items()}}) + "\n")
 
@@ -74,7 +75,7 @@ def train(
             callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)],
         )
         model.optimizer.finalize_variable_values(model.trainable_variables)  # take the averaged weights
-    model.save(run / MODEL_NAME)
+    _save(model, run / MODEL_NAME)
     return keras.models.load_model(
         run / MODEL_NAME, compile=False
     )  # without the optimizer, which an export would carry
@@ -154,8 +155,30 @@ def _as_text(recipe: Recipe) -> str:
     return json.dumps(recipe_facts(recipe), sort_keys=True)
 
 
-def _check_recipe(path: Path, recipe: Recipe) -> None:
-    text = _as_text(recipe)
-    if path.exists() and path.read_text() != text:
-        raise ConfigurationError(f"{path.parent} holds a run of another recipe: give another folder, or delete it")
-    path.write_text(text)
+def _claim(run: Path, recipe: Recipe, clips: Sequence[Faces], extras: Extras) -> None:
+    """Make a folder that of a recipe and of what is learned from: a model of other clips may know those held out."""
+    material = {"clips": clips, "photographs": extras.stills}
+    digests = {name: digest_of(clip for clip, _ in faces) for name, faces in material.items()}
+    for name, text, what in (
+        (_RECIPE, _as_text(recipe), "another recipe"),
+        (_MATERIAL, json.dumps(digests), "other clips or photographs"),
+    ):
+        path = run / name
+        if not path.exists():
+            _write(path, text)
+        elif path.read_text() != text:
+            raise ConfigurationError(f"{run} holds a run of {what}: give another folder, or delete it")
+
+
+def _save(model: keras.Model, path: Path) -> None:
+    """Whole or not at all: a model that is there counts as finished."""
+    partial = path.with_suffix(f".partial{path.suffix}")
+    model.save(partial)
+    partial.rename(path)
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(text)
+    partial.rename(path)

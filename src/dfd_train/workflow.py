@@ -87,13 +87,15 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
     """Do all eight steps; those that an earlier, interrupted call finished are not done again.
 
     Raises:
-        DatasetError: the data is incomplete, or a split leaks.
-        ConfigurationError: the work folder holds runs of another recipe.
+        DatasetError: the data is incomplete, a split leaks, or there are too few independent clips.
+        ConfigurationError: the work folder holds runs of another recipe, or of other clips.
         ParityError: the exported forms disagree.
     """
+    # What would fail late fails here.
     if plan.samples is not None:
-        sample_clips(plan.samples)  # complain before the work
+        sample_clips(plan.samples)
     clips, test = read_clips(plan)
+    calibrate.dealt(np.array([clip.is_fake for clip in clips]), np.array(groups(clips)))
     data = cut_faces(plan, recipe.contract, clips)
     runs = plan.work / "runs"
     extras = gather_extras(plan, recipe, data)

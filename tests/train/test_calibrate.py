@@ -24,6 +24,7 @@ from dfd_train.calibrate import (
     ScoredClip,
     clip_probability,
     compare,
+    dealt,
     fit,
     frame_spread,
     operating_points,
@@ -34,6 +35,7 @@ from dfd_train.calibrate import (
 from dfd_train.calibrate.comparing import _standard_error
 from dfd_train.calibrate.fitting import _row_of
 from dfd_train.calibrate.scored import Array, labels_of
+from dfd_train.datasets import DatasetError
 
 SHARPNESS = QUALITY_MEASURES.index("log2_sharpness")
 MEASURES = len(QUALITY_MEASURES)
@@ -266,8 +268,21 @@ def test_forms_with_quality_need_every_clips_quality() -> None:
 
 def test_more_folds_than_groups_are_refused() -> None:
     clips = [ScoredClip(clip.logits, clip.is_fake, clip.group % 3) for clip in made(30)]
-    with pytest.raises(ValueError, match="3 groups"):
+    with pytest.raises(DatasetError, match="4 independent groups of clips, there are 3"):
         compare(clips, folds=4)
+
+
+def test_a_class_that_is_all_of_one_group_is_refused() -> None:
+    labels = np.arange(60) < 6
+    with pytest.raises(DatasetError, match="too few independent groups"):
+        dealt(labels, np.where(labels, 0, np.arange(60)))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_logits_that_need_no_calibration_get_one_all_the_same(seed: int) -> None:
+    found = compare(made(160, seed=seed))
+    assert found.chosen is not Form.NONE
+    assert min(row.excess for row in found.figures if row.form is not Form.NONE) == 0
 
 
 def test_a_comparison_can_be_kept_as_json() -> None:

@@ -19,9 +19,10 @@ from dfd_train.backbone import build, load_foundation, load_imagenet
 from dfd_train.batches import TrainingBatches
 from dfd_train.datasets import Clip
 from dfd_train.export import ONNX_NAME, ParityError, export, file_hashes
+from dfd_train.features import Features
 from dfd_train.imagenet import read_lite0
 from dfd_train.made_fakes import Extras
-from dfd_train.recipe import CONTRACT_V1, RECIPES
+from dfd_train.recipe import CONTRACT_V1, RECIPES, Recipe
 from dfd_train.store import WIDE_MARGIN, WIDE_PX, ClipCrops, wide_detection
 from dfd_train.train import MODEL_NAME, score, train
 
@@ -40,6 +41,9 @@ TINY_PAIRS = replace(
     frozen_stages=2,
     frozen_norms=True,
 )
+
+QUICK = replace(TINY_PAIRS, stages=2, epochs=0, head_strength=0.0)
+"""Not trained at all."""
 
 
 def make_clip(
@@ -65,6 +69,7 @@ def make_clip(
 
 
 CLIPS = [make_clip(number, is_fake=number < 3) for number in range(10)]
+PAIR_CLIPS = [make_clip(number, is_fake=number < 3, contract=TINY_PAIRS.contract) for number in range(10)]
 
 
 def test_a_batch_depends_on_seed_epoch_and_number_alone() -> None:
@@ -174,6 +179,50 @@ def test_a_folder_with_another_recipe_is_refused(tmp_path: Path) -> None:
         train(CLIPS, TINY, tmp_path, progress=False)
 
 
+def test_a_folder_with_a_run_of_other_clips_is_refused(tmp_path: Path) -> None:
+    """Its model may know the clips that are held out from this one."""
+    train(PAIR_CLIPS[:-1], QUICK, tmp_path, progress=False)
+    train(PAIR_CLIPS[-2::-1], QUICK, tmp_path, progress=False)  # in another order they are the same
+    with pytest.raises(ConfigurationError, match="other clips or photographs"):
+        train(PAIR_CLIPS, QUICK, tmp_path, progress=False)
+    with pytest.raises(ConfigurationError, match="other clips or photographs"):
+        train(PAIR_CLIPS[:-1], QUICK, tmp_path, Extras(PAIR_CLIPS[3:4]), progress=False)
+
+
+def test_a_model_that_was_not_saved_whole_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(self: keras.Model, path: Path) -> None:
+        Path(path).write_bytes(b"PK half of a")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(keras.Model, "save", half)
+    with pytest.raises(OSError, match="no space left"):
+        train(PAIR_CLIPS, QUICK, tmp_path, progress=False)
+    monkeypatch.undo()
+    assert score(train(PAIR_CLIPS, QUICK, tmp_path, progress=False), PAIR_CLIPS[0][1].exact, QUICK).shape == (3,)
+
+
+def test_what_trunks_find_is_kept_apart_by_what_it_depends_on(tmp_path: Path) -> None:
+    """Trunks for the frame and for half of it have the same weights, and as many features."""
+    large = replace(TINY_PAIRS, contract=replace(TINY_PAIRS.contract, size_px=160), stages=2)
+    clip, *stills = (make_clip(number, is_fake=False, contract=large.contract) for number in range(20, 23))
+
+    def found(recipe: Recipe, extras: Extras) -> FloatArray:
+        keras.utils.set_random_seed(1)
+        model = build(recipe)
+        load_imagenet(model)
+        return Features(model, recipe, extras).of_clip(clip)
+
+    kept = Extras(stills, features=tmp_path)
+    for trunks in (("still", "change"), ("half", "change"), ("still", "motion")):
+        recipe = replace(large, trunks=trunks)
+        first = found(recipe, kept)
+        assert np.array_equal(first, found(recipe, Extras()))
+        assert np.array_equal(first, found(recipe, kept))
+    assert len(list(tmp_path.iterdir())) == 3
+    found(large, replace(kept, stills=stills[:1]))
+    assert len(list(tmp_path.iterdir())) == 4
+
+
 def test_the_three_forms_agree(unbroken: keras.Model, tmp_path: Path) -> None:
     worst = export(unbroken, tmp_path, probes())
     assert 0 <= worst < 1e-3
@@ -192,9 +241,6 @@ def test_probes_that_prove_nothing_are_refused(unbroken: keras.Model, tmp_path: 
 def test_the_contract_is_the_classic_one() -> None:
     assert (CONTRACT_V1.size_px, CONTRACT_V1.layout) == (64, Layout.NHWC)
     assert (CONTRACT_V1.value_min, CONTRACT_V1.value_max) == (0.0, 1.0)
-
-
-PAIR_CLIPS = [make_clip(number, is_fake=number < 3, contract=TINY_PAIRS.contract) for number in range(10)]
 
 
 def test_a_foundation_lends_its_trunk_to_the_frame(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ every clip for `verdict_bounds` and `operating_points`, `frame_spread` of the fa
 `reference_quality` of the faces, and `reference_histograms` of scores and quality.
 """
 
-from dfd_train.calibrate.comparing import Comparison, HeldOutFigures, compare
+from dfd_train.calibrate.comparing import Comparison, HeldOutFigures, compare, dealt
 from dfd_train.calibrate.deciding import frame_spread, operating_points, reference_quality, verdict_bounds
 from dfd_train.calibrate.fitting import Form, fit
 from dfd_train.calibrate.histograms import reference_histograms
@@ -22,6 +22,7 @@ __all__ = [
     "ScoredClip",
     "clip_probability",
     "compare",
+    "dealt",
     "face_probabilities",
     "fit",
     "frame_spread",

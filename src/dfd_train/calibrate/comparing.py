@@ -10,8 +10,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from dfd.statistics.metrics import equal_mass_bins, equal_width_bins
 from dfd_train.calibrate.fitting import Form, fit
-from dfd_train.calibrate.scored import Array, Labels, ScoredClip, class_weights, clip_probability, labels_of
+from dfd_train.calibrate.scored import Array, Labels, ScoredClip, class_weights, clip_probability
+from dfd_train.datasets import DatasetError
 
+FOLDS = 5
 _CLIP = 1e-15  # of the log loss, as in `dfd.statistics.metrics`
 _DECIMALS = 6
 
@@ -26,7 +28,7 @@ class HeldOutFigures:
         brier: mean squared error.
         ece: expected calibration error, 15 bins of equal width.
         ece_equal_mass: the same, 15 bins of equal size.
-        excess: log loss above that of the best form.
+        excess: log loss above that of the best form that may be chosen.
         excess_se: standard error of `excess`, the clips of a group taken as one.
     """
 
@@ -61,31 +63,50 @@ class Comparison:
         return {"chosen": str(self.chosen), "forms": forms}
 
 
-def compare(clips: Sequence[ScoredClip], folds: int = 5) -> Comparison:
+Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Indices of the clips to fit on, and of those to judge."""
+
+
+def dealt(labels: Labels, groups: npt.NDArray[np.int64], folds: int = FOLDS) -> list[Part]:
+    """Deal whole groups into folds so that classes are spread evenly.
+
+    Args:
+        labels: of each clip, ``(C,) bool``; 1 = fake.
+        groups: number of each clip's, ``(C,) int64``.
+        folds: how many.
+
+    Raises:
+        DatasetError: there are fewer groups than folds, or a fold leaves but one class to fit on.
+    """
+    fix = "take clips of more sources and people"
+    if (count := len(np.unique(groups))) < folds:
+        raise DatasetError(f"calibration needs {folds} independent groups of clips, there are {count}: {fix}")
+    parts = list(StratifiedGroupKFold(folds).split(np.zeros(len(labels)), labels, groups))
+    if any(len(np.unique(labels[inside])) < 2 for inside, _ in parts):
+        raise DatasetError(f"the clips of a class are in too few independent groups to calibrate on: {fix}")
+    return parts
+
+
+def compare(clips: Sequence[ScoredClip], folds: int = FOLDS) -> Comparison:
     """Cross-validate every form over whole groups; those with quality only where every clip's is known.
 
     Args:
         clips: held-out answers.
-        folds: of the cross-validation; groups are dealt so that classes are spread evenly.
+        folds: of the cross-validation.
 
     Raises:
-        ValueError: fewer groups than folds, or a fold leaves only one class to fit on.
+        DatasetError: see `dealt`.
     """
-    labels, groups = labels_of(clips), np.array([clip.group for clip in clips])
-    if len(np.unique(groups)) < folds:
-        raise ValueError(f"{len(np.unique(groups))} groups of clips cannot fill {folds} folds")
+    labels, groups = np.array([clip.is_fake for clip in clips], bool), np.array([clip.group for clip in clips])
+    parts = dealt(labels, groups, folds)
     known = all(clip.measures is not None for clip in clips)
-    parts = list(StratifiedGroupKFold(folds).split(np.zeros(len(clips)), labels, groups))
     held_out = {form: _held_out(clips, form, parts) for form in Form if known or not form.needs_measures}
     losses = {form: -np.log(np.clip(np.where(labels, p, 1 - p), _CLIP, 1)) for form, p in held_out.items()}
-    best = min(losses.values(), key=lambda values: float(class_weights(labels) @ values))
+    eligible = [values for form, values in losses.items() if form is not Form.NONE]
+    best = min(eligible, key=lambda values: float(class_weights(labels) @ values))
     figures = tuple(_figures(form, held_out[form], losses[form], best, (labels, groups)) for form in held_out)
     candidates = [row for row in figures if row.form is not Form.NONE]
     return Comparison(figures, next(row.form for row in candidates if row.excess <= row.excess_se))
-
-
-Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
-"""Indices of the clips to fit on, and of those to judge."""
 
 
 def _held_out(clips: Sequence[ScoredClip], form: Form, parts: Sequence[Part]) -> Array:

@@ -1,6 +1,7 @@
 """The value that every reader gives: one labelled clip."""
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -88,6 +89,17 @@ def make_key(dataset: str, *, is_fake: bool, compression: str, video: str) -> st
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
     readable = "-".join(re.sub(r"[^A-Za-z0-9._]+", "_", part) for part in parts if part)
     return f"{readable[:_READABLE_KEY_LENGTH]}-{digest}"
+
+
+def digest_of(clips: Iterable[Clip]) -> str:
+    """Sixteen hexadecimal digits that tell what is learned from one set of clips from what is learned from another.
+
+    Neither their order counts nor the folder they lie in.
+    """
+    facts = sorted(
+        [clip.key, clip.is_fake, clip.family, clip.source, sorted(clip.persons), clip.sha256] for clip in clips
+    )
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def problem(what: str, examples: Sequence[object], fix: str) -> DatasetError:
