@@ -254,7 +254,16 @@ def test_a_course_stays_inside_its_chart(samples: list[tuple[float, float]], dur
 
 @pytest.mark.parametrize(
     ("time_s", "said"),
-    [(0.0, "0.00 s"), (3.456, "3.46 s"), (59.999, "1:00.0"), (123.5, "2:03.5"), (3723.5, "1:02:03.5")],
+    [
+        (0.0, "0.00 s"),
+        (3.456, "3.46 s"),
+        (59.99, "59.99 s"),
+        (59.999, "1:00.0"),
+        (119.97, "2:00.0"),
+        (123.5, "2:03.5"),
+        (3599.96, "1:00:00.0"),
+        (3723.5, "1:02:03.5"),
+    ],
 )
 def test_times_are_those_of_a_player(time_s: float, said: str) -> None:
     assert clock(time_s) == said

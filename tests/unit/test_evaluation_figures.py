@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tests.evaluated import judge, mixed, sample, scored, unreadable, unseen
+from tests.explained import make_record
 from tests.fakes import make_manifest
 
 from dfd.errors import InvalidParameter
@@ -121,6 +122,7 @@ def test_a_model_is_judged_where_its_verdicts_begin_and_end() -> None:
 def test_the_digest_follows_what_an_answer_depends_on() -> None:
     manifest = make_manifest()
     assert digest(manifest) == digest(replace(manifest, metrics={"auc": 0.9}, reference={"seed": 1}))
+    assert digest(manifest) == digest(replace(manifest, explanation=make_record(manifest)))
     assert digest(manifest) != digest(replace(manifest, calibration=Calibration(slope=2.0)))
     assert digest(manifest) != digest(replace(manifest, files={"model.onnx": "00" * 32}))
 

@@ -131,8 +131,9 @@ class _Frame:
 
 def clock(time_s: float) -> str:
     """A time in a video, as ``1:02:03.5``, ``2:03.5`` or ``3.5 s``."""
-    minutes, seconds = divmod(round(time_s, 2), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    if hours:
-        return f"{hours}:{minutes:02d}:{seconds:04.1f}"
-    return f"{minutes}:{seconds:04.1f}" if minutes else f"{seconds:.2f} s"
+    if round(time_s, 2) < 60:
+        return f"{time_s:.2f} s"
+    minutes, tenths = divmod(round(time_s * 10), 600)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{tenths / 10:04.1f}"
+    return f"{hours}:{minutes:02d}:{seconds}" if hours else f"{minutes}:{seconds}"

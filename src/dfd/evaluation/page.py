@@ -147,7 +147,12 @@ def _decisions(measured: Mapping[str, Any]) -> Html:
         for point in measured["operating_points"]
     ]
     head = ("operating point", "threshold", "false alarms", _INTERVAL, "detections", _INTERVAL)
-    return section("Decisions", table(head, rows, numbers=range(1, 6)), _verdicts(measured.get("verdicts")))
+    return section(
+        "Decisions",
+        "<p>Videos that score at least the threshold alone; the margin that verdicts keep from it is left aside.</p>",
+        table(head, rows, numbers=range(1, 6)),
+        _verdicts(measured.get("verdicts")),
+    )
 
 
 def _verdicts(given: Mapping[str, Any] | None) -> str:

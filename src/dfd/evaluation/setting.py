@@ -78,7 +78,7 @@ def setting_of(
     )
 
 
-_SAID_ABOUT_IT = {"architecture", "training_data", "licence", "metrics", "reference", "reliability"}
+_SAID_ABOUT_IT = {"architecture", "training_data", "licence", "metrics", "reference", "reliability", "explanation"}
 """Parts of a manifest that no answer depends on."""
 
 
