@@ -7,12 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fakes import FakeJobStore, make_job
+from tests.fakes import FakeJobStore, FakeQueue, FakeStorage, make_job
 from tests.job_databases import new_store
 
+from dfd.errors import JobNotFound
 from dfd.job import Job, JobFailure, JobState, Retry, Submission
+from dfd.jobs.desk import JobDesk
+from dfd.jobs.policy import JobPolicy
 from dfd.ports import JobFilter, JobStore
 from dfd.ports.observing import JobCensus
+from dfd.report import Origin
 
 LEASE_S = 30.0
 RETRY = Retry(max_attempts=2)
@@ -62,6 +66,14 @@ def test_what_is_added_comes_back_unchanged(store: JobStore) -> None:
     assert added == replace(job, sequence=added.sequence)
     assert store.get(job.job_id) == added
     assert store.get("nobody") is None
+
+
+def test_no_desk_asks_it_for_what_postgresql_does_not_look_for(store: JobStore) -> None:
+    store.add([make_job()])
+    desk = JobDesk(store, FakeStorage(), FakeQueue(), None, Origin("1", {}), JobPolicy(), lambda: 100.0)
+    for ask in (desk.get, desk.cancel, desk.of("default").get, desk.of("default").cancel):
+        with pytest.raises(JobNotFound):
+            ask("job-1\0")
 
 
 def test_every_field_survives_a_life(store: JobStore) -> None:

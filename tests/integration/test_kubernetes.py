@@ -136,6 +136,20 @@ def test_processes_start_with_the_settings_that_they_are_given(
             assert settings.jobs_url == SECRETS["database_url"]
 
 
+@pytest.mark.parametrize("overlay", ["production", "production-kserve"])
+def test_the_proof_for_a_certificate_reaches_who_answers(overlay: str) -> None:
+    """By HTTP-01 of ACME, for which cert-manager starts a pod of its own in the ingress's namespace."""
+    documents = rendered(overlay)
+    (ingress,) = of_kind(documents, "Ingress")
+    assert "cert-manager.io/cluster-issuer" in ingress["metadata"]["annotations"]
+    solver = {"acme.cert-manager.io/http01-solver": "true"}
+    (policy,) = (
+        one for one in of_kind(documents, "NetworkPolicy") if one["spec"]["podSelector"].get("matchLabels") == solver
+    )
+    (callers,) = (one for one in of_kind(documents, "NetworkPolicy") if one["metadata"]["name"] == "callers-to-api")
+    assert policy["spec"]["ingress"] == [{"from": callers["spec"]["ingress"][0]["from"], "ports": [{"port": 8089}]}]
+
+
 def test_the_ingress_takes_what_nginx_takes() -> None:
     (ingress,) = of_kind(rendered("production"), "Ingress")
     annotations = ingress["metadata"]["annotations"]

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from tests.api_client import PATIENCE_S, TOKEN, assert_problem, client_of, make_services, upload
 from tests.fakes import FakeJobStore, make_report
-from tests.unit.test_jobs import House
+from tests.unit.test_jobs import House, NoNulStore
 
 from dfd.api import events
 from dfd.api.app import create_app
@@ -263,8 +263,11 @@ async def test_lists_are_narrowed_by_verdict_and_text(api: Api) -> None:
     ):
         page = (await api.call("GET", "/v1/jobs", params=query)).json()
         assert [job["id"] for job in page["jobs"]] == expected, query
-    for query in ({"verdict": "maybe"}, {"text": ""}, {"text": "a" * 257}, {"text": "a\x00b"}):
+    nul = "a\x00b"  # which PostgreSQL takes in no text
+    for query in ({"verdict": "maybe"}, {"text": ""}, {"text": "a" * 257}, {"text": nul}, {"external_id": nul}):
         assert_problem(await api.call("GET", "/v1/jobs", params=query), 422, "invalid_parameter")
+    submitted = await api.call("POST", "/v1/jobs", files=upload(), params={"external_id": nul})
+    assert_problem(submitted, 422, "invalid_parameter")
 
 
 async def test_a_failed_job_says_why(api: Api) -> None:
@@ -279,6 +282,28 @@ async def test_a_failed_job_says_why(api: Api) -> None:
 async def test_a_job_that_never_was_is_not_found(api: Api, path: str) -> None:
     assert_problem(await api.call("GET", f"/v1/jobs/nobody{path}"), 404, "job_not_found")
     assert_problem(await api.call("DELETE", "/v1/jobs/nobody"), 404, "job_not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/jobs/{}"),
+        ("DELETE", "/v1/jobs/{}"),
+        ("GET", "/v1/jobs/{}/events"),
+        ("GET", "/v1/jobs/{}/deliveries"),
+        ("POST", "/v1/jobs/{}/forget"),
+        ("GET", "/v1/jobs/{}/feedback"),
+        ("GET", "/analyses/{}"),
+        ("GET", "/analyses/{}/media"),
+        ("GET", "/compare?with={}&with=other"),
+    ],
+)
+async def test_an_id_with_nul_is_of_no_job(method: str, path: str) -> None:
+    house = House(store=NoNulStore())
+    services = make_services(house.analyzer, jobs=house.desk, callbacks=house.callbacks)
+    async with client_of(services) as client:
+        answer = await client.request(method, path.format("a%00b"))
+    assert answer.status_code == 404, answer.text
 
 
 async def test_jobs_are_behind_the_same_secret(api: Api) -> None:
@@ -317,6 +342,17 @@ async def test_an_ended_job_is_told_once_and_not_to_who_knows_it(api: Api) -> No
     assert (kind, job["state"], job["result"]["verdict"]) == ("result", "succeeded", "fake")
     assert (await listen(api, job_id, number)).status_code == 204
     assert told((await listen(api, job_id, number - 1)).text)[0][1] == number
+
+
+async def test_events_hold_nothing_that_some_reader_ends_a_line_at(api: Api) -> None:
+    name = "a\u0085b\u2028c\u2029d \N{SNOWMAN}\r\n"
+    job_id = await api.one(external_id=name)
+    api.work()
+    response = await listen(api, job_id)
+    assert response.text.isascii()
+    [(_, _, job)] = told(response.text)
+    known = (await api.call("GET", f"/v1/jobs/{job_id}")).json()
+    assert (job["external_id"], job) == (name, known)
 
 
 async def test_progress_is_told_frame_by_frame_and_then_the_result(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

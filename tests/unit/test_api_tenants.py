@@ -28,7 +28,7 @@ from dfd.api.scopes import OPEN, RULES, Reach
 from dfd.api.services import Services
 from dfd.audit import Action
 from dfd.caller import Allowance, Scope
-from dfd.errors import IdentityUnavailable, JobStoreUnavailable, Unauthorized
+from dfd.errors import IdentityUnavailable, JobStoreUnavailable, Unauthorized, UnreadableVideo
 from dfd.explanation.videos import ExplainedVideos
 from dfd.jobs.feedback import FeedbackDesk
 from dfd.ports.access import TokenVerifier
@@ -206,6 +206,20 @@ async def test_a_route_that_was_included_without_its_guard_answers_nobody() -> N
     app.include_router(forgotten)
     async with client_of(app) as client:
         assert_problem(await client.get("/forgotten", headers=bearing(world.acme)), 500, "internal")
+
+
+async def test_failed_jobs_are_shown_on_the_page_of_the_service_to_who_may_see_jobs() -> None:
+    world = World()
+    world.house.analyzer.error = UnreadableVideo("no video")
+    job_id = await world.submit(world.acme)
+    assert world.house.worker().run_one(world.house.stop)
+    shown = {}
+    for scopes in ({Scope.MODELS_READ}, {Scope.MODELS_READ, Scope.JOBS_READ}):
+        async with world.client(world.keys.make("acme", *scopes)) as client:
+            page = await client.get("/admin")
+        assert page.status_code == 200
+        shown[len(scopes)] = (job_id in page.text, "Failed lately" in page.text)
+    assert shown == {1: (False, False), 2: (True, True)}
 
 
 # --- tenants ------------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.api_client import make_services
 from tests.unit.test_jobs import House
 
@@ -34,6 +36,7 @@ from dfd.client import (
     event_in,
 )
 from dfd.client.calls import CONNECTIONS
+from dfd.client.streams import lines_of
 from dfd.delivery import Answer as Receipt
 from dfd.delivery import DeliveryState
 from dfd.job import JobState
@@ -264,6 +267,46 @@ async def test_only_what_does_no_harm_is_repeated_after_silence() -> None:
     assert script.slept == [0.5]
 
 
+UNREPEATABLE: list[Act] = [
+    lambda client: client.predict(b"video"),
+    lambda client: client.forget("j"),
+    lambda client: client.replay("j", 1),
+    lambda client: client.give_feedback("j", "fake"),
+]
+
+
+@pytest.mark.parametrize("act", UNREPEATABLE)
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(502, "unknown"), (504, "unknown"), (503, "unknown"), (503, "unavailable"), (503, "job_store_unavailable")],
+)
+async def test_what_may_have_been_done_is_not_done_twice(act: Act, status: int, code: str) -> None:
+    answer = problem(status, code, **{"Retry-After": "5"})
+    error, script = await both(answer, act=act)
+    assert (type(error), error.status, error.code) == (TryLater, status, code)
+    assert (script.slept, len(script.requests)) == ([], 1)
+    _, script = await both(answer, httpx.Response(200, json=job_json()), act=lambda client: client.job("j"))
+    assert script.slept == [5.0]
+
+
+@pytest.mark.parametrize("act", UNREPEATABLE)
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (503, "overloaded"),
+        (503, "queue_full"),
+        (503, "identity_unavailable"),
+        (429, "rate_limited"),
+        (429, "unknown"),
+        (507, "storage_full"),
+    ],
+)
+async def test_what_was_refused_before_it_began_is_always_repeated(act: Act, status: int, code: str) -> None:
+    error, script = await both(problem(status, code), problem(409, "job_conflict"), act=act)
+    assert isinstance(error, Conflict)
+    assert script.slept == [0.5]
+
+
 async def test_other_services_are_recognised() -> None:
     error, _ = await both(httpx.Response(200, text="<html>"), act=lambda client: client.job("j"))
     assert isinstance(error, BadAnswer)
@@ -303,6 +346,24 @@ async def test_a_stream_that_breaks_off_is_taken_up_again() -> None:
     assert script.slept == [2.0, 0.5, 5.0]
     heard, _ = await both(httpx.Response(204), act=lambda client: client.events("j", 8))
     assert heard == []
+
+
+ODD_NAME = "a\u0085b\u2028c\u2029d\x0b\x0c\x1c\x1d\x1e \N{SNOWMAN}"
+
+
+async def test_names_may_hold_what_unicode_ends_lines_at() -> None:
+    job = json.dumps(job_json("succeeded", external_id=ODD_NAME), ensure_ascii=False)
+    for end in ("\n", "\r\n", "\r"):
+        lines = ("event: result", "id: 8", f"data: {job}", "", "")
+        answer = httpx.Response(200, text=end.join(lines), headers={"content-type": "text/event-stream"})
+        [event], _ = await both(answer, act=lambda client: client.events("j"))
+        assert (event.id, event.job.external_id) == (8, ODD_NAME)
+
+
+@given(st.lists(st.text("ab\r\n\u2028\u0085\x0b")))
+def test_lines_end_at_cr_and_lf_alone_however_the_text_is_cut(pieces: list[str]) -> None:
+    whole = "".join(pieces)
+    assert list(lines_of(iter(pieces))) == whole.replace("\r\n", "\n").replace("\r", "\n").split("\n")[:-1]
 
 
 def test_both_clients_have_the_same_methods_and_say_what_they_take() -> None:

@@ -442,6 +442,25 @@ def test_what_has_ended_or_never_was_cannot_be_cancelled(house: House, file: Rec
         house.desk.cancel("nobody")
 
 
+class NoNulStore(FakeJobStore):
+    """As PostgreSQL, does not even look for a text with NUL."""
+
+    def get(self, job_id: str) -> Job | None:
+        assert "\0" not in job_id
+        return super().get(job_id)
+
+    def change(self, job_id: str, transition: Callable[[Job], Job | None], report: str | None = None) -> Job | None:
+        assert "\0" not in job_id
+        return super().change(job_id, transition, report)
+
+
+def test_an_id_with_nul_is_of_no_job() -> None:
+    desk = House(store=NoNulStore()).desk
+    for ask in (desk.get, desk.cancel, desk.report, desk.again, desk.forget):
+        with pytest.raises(JobNotFound):
+            ask("a\0b")
+
+
 def test_the_sweeper_requeues_and_then_parks(house: House, file: ReceivedFile) -> None:
     [job] = house.desk.submit([file], REQUEST)
     for attempt in range(QUICK.retry.max_attempts):

@@ -54,6 +54,7 @@ def token(key: Any = SECRET, algorithm: str = "HS256") -> str:
         ({"auth_methods": "bearer,passwords"}, "AUTH_METHODS"),
         ({"auth_methods": " , "}, "name at least one"),
         ({"auth_methods": "bearer"}, "JWT_SECRET is not set"),
+        ({"auth_methods": "keys", "jwt_secret": "change-me"}, "JWT_SECRET is a sample value"),  # it seals sessions
         ({"auth_methods": "jwt", **ISSUER}, "JWT_SECRET is not set"),
         ({"auth_methods": "jwt", "jwt_secret": "x8-letters-and-more", **ISSUER}, "fewer than 32 bytes"),
         ({"auth_methods": "jwt", "jwt_secret": SECRET}, "JWT_ISSUER and JWT_AUDIENCE"),
@@ -89,6 +90,22 @@ def test_keys_alone_need_no_secret(parts: JobParts) -> None:
     assert settings.bearer_token is None
     door = build_authenticator(settings, parts)
     assert door is not None and door.caller_of(key).tenant == "acme"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sealing"),
+    [
+        ({"auth_methods": "keys", "jwt_secret": f"{SECRET}\n"}, SECRET),
+        ({"auth_methods": "jwt", "jwt_secret": SECRET, **ISSUER}, SECRET),
+        ({"auth_methods": "keys,jwt", "jwt_secret": SECRET, "jwt_jwks": "keys.json", **ISSUER}, SECRET),
+        ({"jwt_secret": SECRET}, SECRET),
+        ({"jwt_secret": SECRET, "session_secret": "another one"}, "another one"),
+        ({"auth_methods": "keys", "jwt_secret": " \n"}, None),
+        ({"auth_methods": "keys"}, None),
+    ],
+)
+def test_the_secret_seals_sessions_whatever_callers_may_show(settings: dict[str, Any], sealing: str | None) -> None:
+    assert load_settings(require_auth=True, **settings).sealing_secret == sealing
 
 
 def test_the_secret_and_keys_are_taken_unless_told(parts: JobParts) -> None:

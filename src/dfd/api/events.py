@@ -6,6 +6,7 @@ twice.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -97,4 +98,6 @@ async def events_of(look: Callable[[], tuple[int, JobDetail]], streams: Streams,
 
 
 def _event(kind: str, revision: int, job: JobDetail) -> str:
-    return f"event: {kind}\nid: {revision}\ndata: {job.model_dump_json()}\n\n"
+    # Only ASCII: some readers end a line at U+0085, U+2028 and U+2029 too, which names of files may hold.
+    data = json.dumps(job.model_dump(mode="json"), separators=(",", ":"))
+    return f"event: {kind}\nid: {revision}\ndata: {data}\n\n"

@@ -13,6 +13,7 @@ from dfd.api.job_schemas import AcceptedJobs, JobDetail, JobPage, summary_of
 from dfd.api.limits import within_limits
 from dfd.api.problems import documented
 from dfd.api.routes import MAX_FPS, chosen, never_stored, services_of
+from dfd.api.schemas import WITHOUT_NUL
 from dfd.api.services import Services
 from dfd.api.uploads import received_files
 from dfd.audit import Action
@@ -51,7 +52,8 @@ class Wishes:
     ] = None
     operating_point: Annotated[str | None, Query(description="Operating point of the model, by name.")] = None
     external_id: Annotated[
-        str | None, Query(min_length=1, max_length=256, description="The caller's own name for the jobs.")
+        str | None,
+        Query(min_length=1, max_length=256, pattern=WITHOUT_NUL, description="The caller's own name for the jobs."),
     ] = None
     callback_url: Annotated[
         str | None,
@@ -136,14 +138,16 @@ async def submit_jobs(
 async def list_jobs(
     front: FrontDesk,
     state: Annotated[list[JobState] | None, Query(description="Only jobs in one of these states.")] = None,
-    external_id: Annotated[str | None, Query(max_length=256, description="Only jobs of this name.")] = None,
+    external_id: Annotated[
+        str | None, Query(max_length=256, pattern=WITHOUT_NUL, description="Only jobs of this name.")
+    ] = None,
     verdict: Annotated[list[Verdict] | None, Query(description="Only jobs with one of these verdicts.")] = None,
     text: Annotated[
         str | None,
         Query(
             min_length=1,
             max_length=256,
-            pattern=r"^[^\x00]+$",
+            pattern=WITHOUT_NUL,
             description="Only jobs whose `external_id` contains this, or whose id or `input_sha256` begins with it.",
         ),
     ] = None,

@@ -1,11 +1,14 @@
 """What the HTTP interface answers, as pydantic models: validation, OpenAPI and documentation in one place."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from dfd.types import Reason, Verdict
+
+WITHOUT_NUL: Final = r"^[^\x00]*$"
+"""Pattern of texts that are kept, or looked for: PostgreSQL takes none with NUL."""
 
 Probability = Annotated[float, Field(ge=0, le=1, description="Calibrated probability of fake.", examples=[0.971204])]
 

@@ -13,6 +13,7 @@ from dfd.client.calls import CONNECTIONS, Retries, headers_of
 from dfd.client.conversations import Conversations
 from dfd.client.methods import Method
 from dfd.client.steps import Asking, Found, NextLine, NextPiece, Pause, Send, Step, Telling
+from dfd.client.streams import awaited_lines_of
 
 Value = TypeVar("Value")
 
@@ -132,7 +133,8 @@ class _Wire:
             if not step.streamed:
                 return await self._http.request(**arguments)
             response = await self.open.enter_async_context(self._http.stream(**arguments))
-        self._lines, self._pieces = response.aiter_lines(), response.aiter_bytes()  # neither is begun yet
+        self._lines = awaited_lines_of(response.aiter_text())
+        self._pieces = response.aiter_bytes()  # neither is begun yet
         if not response.is_success:
             await response.aread()
         return response

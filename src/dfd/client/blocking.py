@@ -12,6 +12,7 @@ from dfd.client.calls import CONNECTIONS, Retries, headers_of
 from dfd.client.conversations import Conversations
 from dfd.client.methods import Method
 from dfd.client.steps import Asking, Found, NextLine, NextPiece, Pause, Send, Step, Telling
+from dfd.client.streams import lines_of
 
 Value = TypeVar("Value")
 
@@ -143,7 +144,7 @@ class _Wire:
             if not step.streamed:
                 return self._http.request(**arguments)
             response = self.open.enter_context(self._http.stream(**arguments))
-        self._lines, self._pieces = response.iter_lines(), response.iter_bytes()  # neither is begun yet
+        self._lines, self._pieces = lines_of(response.iter_text()), response.iter_bytes()  # neither is begun yet
         if not response.is_success:
             response.read()
         return response

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from dfd.client.errors import BadAnswer, TryLater, Unreachable, problem_in, retry_after_s
+from dfd.client.errors import BadAnswer, TryLater, Unreachable, left_undone, problem_in, retry_after_s
 from dfd.feedback import Label
 
 Media = str | os.PathLike[str] | bytes
@@ -101,8 +101,8 @@ def _opened(media: Media, stack: ExitStack) -> bytes | BinaryIO:
 def pause_after(call: Call, retries: Retries, attempt: int, outcome: httpx.Response | httpx.TransportError) -> float:
     """How long to wait before a call is repeated.
 
-    A request that never arrived may always be repeated, and so may one that was refused for the moment; one whose
-    answer was lost only where that does no harm.
+    A request that never arrived may always be repeated, and so may one that was refused before anything was done; one
+    whose answer was lost, or does not say what became of it, only where that does no harm.
 
     Args:
         call: what was sent.
@@ -118,7 +118,7 @@ def pause_after(call: Call, retries: Retries, attempt: int, outcome: httpx.Respo
     """
     if isinstance(outcome, httpx.Response):
         error = problem_in(outcome)
-        again = isinstance(error, TryLater)
+        again = isinstance(error, TryLater) and (call.repeatable or left_undone(error))
         delay_s = retries.delay_s(attempt, retry_after_s(outcome)) if again else None
         if delay_s is None:
             raise error

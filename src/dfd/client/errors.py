@@ -24,6 +24,10 @@ import httpx
 _TRY_LATER: Final = frozenset({429, 502, 503, 504, 507})
 _NO_PROBLEM: Final = "unknown"
 
+_REFUSED_UNBEGUN: Final = frozenset({"overloaded", "queue_full", "identity_unavailable"})
+"""Codes of the service's own 503 that come before anything is done. Any other, as a proxy's `unavailable` in place of a
+502 or 504, or `job_store_unavailable` while an answer is made, may come after it."""
+
 
 class ClientError(Exception):
     """Base of every error that the client raises on purpose."""
@@ -107,6 +111,13 @@ def problem_in(response: httpx.Response) -> ProblemError:
     if status in _TRY_LATER:
         kind = TryLater
     return kind(status, body if isinstance(body, dict) else {}, retry_after_s(response))
+
+
+def left_undone(error: ProblemError) -> bool:
+    """Whether nothing can have come of a call that was answered so."""
+    if error.status in {429, 507}:
+        return True
+    return error.status == httpx.codes.SERVICE_UNAVAILABLE and error.code in _REFUSED_UNBEGUN
 
 
 def retry_after_s(response: httpx.Response) -> float | None:

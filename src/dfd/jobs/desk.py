@@ -145,7 +145,7 @@ class JobDesk:
         Raises:
             JobNotFound: there is none of this name, or it is another tenant's.
         """
-        job = self._store.get(job_id)
+        job = self._store.get(job_id) if _may_be_id(job_id) else None
         if job is None or not self._sees(job):
             raise JobNotFound(f"there is no job {job_id!r}, or it is no longer kept")
         return job
@@ -185,8 +185,8 @@ class JobDesk:
             JobNotFound: there is no such job.
             JobEnded: it ended before, in another way.
         """
-        changed = self._store.change(job_id, lambda job: job.cancelled(self._clock()) if self._sees(job) else None)
-        job = changed or self.get(job_id)
+        job = self._store.change(job_id, self._cancelled) if _may_be_id(job_id) else None
+        job = job or self.get(job_id)
         if job.ended and job.state is not JobState.CANCELLED:
             raise JobEnded(f"the job has {job.state.value}")
         return job
@@ -255,6 +255,9 @@ class JobDesk:
     def _sees(self, job: Job) -> bool:
         return self._tenant in (None, job.tenant)
 
+    def _cancelled(self, job: Job) -> Job | None:
+        return job.cancelled(self._clock()) if self._sees(job) else None
+
     def _known_or_new(self, job: Job, force: bool) -> tuple[Job, str | None]:
         """The job as it is, or ended with the report that answered the same question before."""
         if force or self._answering is None:
@@ -289,6 +292,10 @@ class JobDesk:
             self._storage.delete(key)
         except Unavailable as error:  # the sweeper will find it
             _LOG.warning("a file without a job is left for the sweeper: %s", error)
+
+
+def _may_be_id(job_id: str) -> bool:
+    return "\0" not in job_id  # PostgreSQL refuses even to look for such a text
 
 
 def _fingerprint(files: Sequence[ReceivedFile], request: JobRequest, options: Mapping[str, Any]) -> str:

@@ -62,13 +62,12 @@ class AccessSettings(BaseModel):
     def _refuse_weak_auth(self) -> Self:
         if not self.require_auth:
             return self
-        secret = (self.jwt_secret.get_secret_value() if self.jwt_secret else "").strip()
-        if "bearer" in self.auth_methods or self.shares_signing_secret:
-            if not secret:
-                raise ValueError("REQUIRE_AUTH is on, but JWT_SECRET is not set")
-            if weakness := weakness_of(secret):
-                raise ValueError(f"REQUIRE_AUTH is on, but JWT_SECRET {weakness}")
-        if self.shares_signing_secret and len(secret.encode()) < LEAST_SIGNING_BYTES:
+        secret = self._shared_secret
+        if secret is None and ("bearer" in self.auth_methods or self.shares_signing_secret):
+            raise ValueError("REQUIRE_AUTH is on, but JWT_SECRET is not set")
+        if secret is not None and (weakness := weakness_of(secret)):  # also where it seals sessions and no more
+            raise ValueError(f"REQUIRE_AUTH is on, but JWT_SECRET {weakness}")
+        if self.shares_signing_secret and len((secret or "").encode()) < LEAST_SIGNING_BYTES:
             raise ValueError(f"JWT_SECRET signs tokens, but has fewer than {LEAST_SIGNING_BYTES} bytes")
         return self
 
@@ -89,10 +88,16 @@ class AccessSettings(BaseModel):
 
         None when nothing is asked of them, or other credentials alone are taken.
         """
-        wanted = self.require_auth and "bearer" in self.auth_methods
-        return self.jwt_secret.get_secret_value().strip() if wanted and self.jwt_secret else None
+        return self._shared_secret if self.require_auth and "bearer" in self.auth_methods else None
 
     @property
     def sealing_secret(self) -> str | None:
-        """What sessions of the page are sealed with; None where each process may draw its own."""
-        return self.session_secret.get_secret_value() if self.session_secret else self.bearer_token
+        """What sessions of the page are sealed with, whatever callers may present.
+
+        None where each process is to draw its own.
+        """
+        return self.session_secret.get_secret_value() if self.session_secret else self._shared_secret
+
+    @property
+    def _shared_secret(self) -> str | None:
+        return (self.jwt_secret.get_secret_value().strip() or None) if self.jwt_secret else None

@@ -191,7 +191,7 @@ def retry_after_s(text: str | None, now_s: float) -> float:
         return float(text[:12])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of an offset from Greenwich that is too large for a number
         return 0.0
     return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now_s)
 

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from dfd.api.admission import AnalysisDesk
 from dfd.api.drift_schemas import DriftOfMeasure
-from dfd.api.front import FrontDesk
+from dfd.api.front import Front, FrontDesk
 from dfd.api.health import LATELY_S, ModelProbe
 from dfd.api.model_schemas import ModelDetail, told_of
 from dfd.api.page.showing import PageRoute, pages_of
 from dfd.api.page.words import DRIFT_LEVELS, MEASURES
 from dfd.api.routes import desk_of, probe_of, services_of
 from dfd.api.services import Services
+from dfd.caller import Scope
 from dfd.job import Job, JobState
 from dfd.ports import JobFilter
 from dfd.ports.observing import JobCensus
@@ -34,10 +35,16 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the page says beside how the backend is."""
+    """What the page says beside how the backend is.
+
+    Attributes:
+        census: of the jobs of all tenants.
+        failed: the latest of the caller's tenant; None for a caller who may not see jobs.
+        models: what is known of each.
+    """
 
     census: JobCensus
-    failed: Sequence[Job]
+    failed: Sequence[Job] | None
     models: Sequence[ModelDetail]
 
 
@@ -53,8 +60,7 @@ async def overview(
 
     def looked_up() -> Overview:
         views = services.catalogue.models() if services.catalogue else []
-        failed, _ = front.desk.page(JobFilter(states=frozenset({JobState.FAILED})), _LATEST)
-        return Overview(front.desk.census(), failed, told_of(views, services.monitor).models)
+        return Overview(front.desk.census(), _failed_lately(front), told_of(views, services.monitor).models)
 
     found = await front.ask(looked_up)
     identity = services.model.current.identity
@@ -83,6 +89,13 @@ def bars_of(measure: DriftOfMeasure) -> list[Bar]:
 def highest(bars: Sequence[Bar]) -> float:
     """The largest share of any bin, never 0."""
     return max([0.01, *(bar.lately for bar in bars), *(bar.reference or 0.0 for bar in bars)])
+
+
+def _failed_lately(front: Front) -> Sequence[Job] | None:
+    if Scope.JOBS_READ not in front.caller.scopes:  # the page itself asks for models:read alone
+        return None
+    failed, _ = front.desk.page(JobFilter(states=frozenset({JobState.FAILED})), _LATEST)
+    return failed
 
 
 def _shares(counts: Sequence[Any]) -> list[float]:
