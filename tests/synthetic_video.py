@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -122,6 +123,21 @@ def write_video(
         output.mux(stream.encode())
         if sound is not None:
             _write_silence(output, sound, moments[-1] if audio_s is None else audio_s)
+    return path
+
+
+def copy_video(source: Path, path: Path, bitstream_filter: str | None = None) -> Path:
+    """Copy a video's packets as they are into a container of another kind; the file name's ending names it."""
+    with av.open(str(source)) as given, av.open(str(path), "w") as output:
+        film = given.streams.video[0]
+        stream = output.add_stream_from_template(film)
+        filtering = None if bitstream_filter is None else BitStreamFilterContext(bitstream_filter, film)
+        for packet in given.demux(film):
+            if not packet.size:
+                continue
+            for copied in [packet] if filtering is None else filtering.filter(packet):
+                copied.stream = stream
+                output.mux(copied)
     return path
 
 

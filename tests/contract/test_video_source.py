@@ -91,6 +91,8 @@ CLIPS = [
     Clip("vp8", ".webm", codec="libvpx", options={"auto-alt-ref": "1", "cpu-used": "5", "g": "20"}, frames=50),
     Clip("av1", ".mkv", codec="libsvtav1", options={"preset": "12", "g": "20"}, frames=50),
     Clip("mpeg4", codec="mpeg4", options={"bf": "2", "g": "12"}),
+    Clip("mpeg4_avi", ".avi", codec="mpeg4", options={"bf": "2", "g": "12"}),
+    Clip("mpeg2_avi", ".avi", codec="mpeg2video", options={"bf": "2", "g": "12"}),
     Clip("mpeg2", ".ts", codec="mpeg2video", options={"bf": "2", "g": "12"}, fps=25),
     Clip("mjpeg", ".mov", codec="mjpeg", frames=40),
     Clip("gif", ".gif", codec="gif", frames=40, fps=10, kinds=False),

@@ -3,7 +3,9 @@
 import struct
 from pathlib import Path
 
+import av
 import pytest
+from tests.heic_files import write_heic
 from tests.looking import look, mean_colour
 from tests.synthetic_video import paint_flat, paint_number, read_number, write_picture, write_sound, write_video
 
@@ -141,6 +143,38 @@ def test_damage_in_the_middle_ends_the_sample_early(
         read_number(frame.image) for frame in whole[: len(settled)]
     ]
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_film_that_is_decoded_wholly_may_be_cut_off(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mkv", frames=120, options={"x264-params": "interlaced=1:keyint=30"})
+    assert look(path)[2]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    info, frames, complete = look(path)
+
+    assert info.duration_s == 4.0
+    assert 2 <= len(frames) < 8
+    assert not complete
+
+
+def test_a_film_may_be_cut_off_behind_its_first_frame(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mkv", frames=150, options={"g": "30"})
+    with av.open(str(path)) as container:
+        second = [packet.pos for packet in container.demux(container.streams.video[0])][1]
+    path.write_bytes(path.read_bytes()[: second or 0])
+
+    info, frames, complete = look(path)
+
+    assert (info.duration_s, info.frame_count, len(frames)) == (5.0, 1, 1)
+    assert not complete
+
+
+@pytest.mark.parametrize("thumbnail", [False, True])
+def test_refuses_a_photograph_of_tiles(tmp_path: Path, thumbnail: bool) -> None:
+    path = write_heic(tmp_path / "face.heic", columns=2, rows=2, thumbnail=thumbnail)
+
+    with pytest.raises(UnsupportedCodec, match="JPEG or PNG"):
+        look(path)
 
 
 def test_garbled_bytes_are_noticed(tmp_path: Path) -> None:

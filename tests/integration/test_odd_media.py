@@ -1,5 +1,6 @@
 """Odd media: the right frames at the right times, without decoding more than they need."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -175,11 +176,36 @@ def test_what_the_container_leaves_out_is_counted(tmp_path: Path, suffix: str) -
     assert complete
 
 
-def test_a_long_sound_track_is_no_damage(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "clip.mkv", frames=30, audio=True, audio_s=8.0)
+@pytest.mark.parametrize(("count", "fps"), [(30, 30), (1, 1)])
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_long_sound_track_is_no_damage(tmp_path: Path, suffix: str, count: int, fps: int) -> None:
+    path = write_video(tmp_path / f"clip{suffix}", frames=count, fps=fps, audio=True, audio_s=8.0)
 
     info, frames, complete = look(path)
 
     assert info.duration_s == pytest.approx(1.0, abs=0.05)
-    assert len(frames) == 2
+    assert len(frames) == min(count, 2)
+    assert complete
+
+
+@pytest.mark.parametrize(("codec", "delay"), [("gif", "500"), ("apng", "5")])
+def test_a_last_frame_that_stays_is_no_damage(tmp_path: Path, codec: str, delay: str) -> None:
+    path = write_video(
+        tmp_path / f"clip.{codec}", frames=5, fps=10, codec=codec, container_options={"final_delay": delay}
+    )
+
+    info, frames, complete = look(path)
+
+    assert info.duration_s == pytest.approx(5.4)
+    assert [frame.pts_s for frame in frames] == pytest.approx([0.0, 0.4])
+    assert complete
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_an_only_frame_that_stays_is_no_damage(tmp_path: Path, suffix: str) -> None:
+    path = write_video(tmp_path / f"clip{suffix}", frames=1, fps=Fraction(1, 5))
+
+    info, frames, complete = look(path)
+
+    assert (info.duration_s, len(frames)) == (5.0, 1)
     assert complete

@@ -13,6 +13,12 @@ from tests.synthetic_video import paint_flat, paint_number, read_number, write_p
 from dfd.types import ImageU8
 
 
+def with_exif(jpeg: bytes, orientation: int) -> bytes:
+    """A JPEG picture with an EXIF block that holds one entry."""
+    tiff = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(tiff) + 8) + b"Exif\0\0" + tiff + jpeg[2:]
+
+
 @pytest.mark.parametrize("rotation_deg", [0, 90, 180, 270])
 def test_turns_frames_upright(tmp_path: Path, rotation_deg: int) -> None:
     stored = np.zeros((96, 160, 3), dtype=np.uint8)
@@ -152,6 +158,19 @@ def test_a_picture_is_a_video_of_one_frame(tmp_path: Path, codec: str, pixel_for
     assert complete
 
 
+def test_a_second_picture_in_a_photograph_is_no_further_frame(tmp_path: Path) -> None:
+    """As phones add: a map of the brightness, or what a second camera saw."""
+    first = write_picture(tmp_path / "face.jpg", paint_number(5, (120, 80)), "mjpeg", "yuvj444p")
+    second = write_picture(tmp_path / "map.jpg", paint_number(6, (60, 40)), "mjpeg", "yuvj444p").read_bytes()
+    first.write_bytes(with_exif(first.read_bytes(), orientation=1) + second)
+
+    info, frames, complete = look(first)
+
+    assert (info.container, info.frame_count, info.duration_s, info.frame_rate_hz) == ("jpeg_pipe", 1, 0.0, None)
+    assert [read_number(frame.image) for frame in frames] == [5]
+    assert complete
+
+
 def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
     picture = np.zeros((40, 40, 4), dtype=np.uint8)
     picture[:, 20:] = (255, 0, 0, 255)
@@ -179,9 +198,7 @@ def test_photographs_are_turned_as_their_exif_says(
     stored = np.full((80, 120, 3), 40, dtype=np.uint8)
     stored[:40, :60] = 220
     path = write_picture(tmp_path / "face.jpg", stored, "mjpeg", "yuvj444p")
-    tiff = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)  # one entry: the orientation
-    data = path.read_bytes()
-    path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(tiff) + 8) + b"Exif\0\0" + tiff + data[2:])
+    path.write_bytes(with_exif(path.read_bytes(), orientation))
 
     _, frames, _ = look(path)
 

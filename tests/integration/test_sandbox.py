@@ -175,6 +175,20 @@ def test_children_go_with_the_nursery_and_a_new_one_comes(launcher: Launcher, me
     assert told(launcher, media, "read what was handed over") == "bytes"
 
 
+def test_an_answer_that_comes_too_late_is_not_taken_for_another(media: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = Launcher(ENTRY, 8192)
+    with launcher.spawn(LIMITS, [media]) as child, monkeypatch.context() as hurried:
+        os.kill(child.nursery_pid, signal.SIGSTOP)
+        hurried.setattr("dfd.sandbox.launcher._ANSWER_S", 0.1)
+        assert child.end() is None
+        os.kill(child.nursery_pid, signal.SIGCONT)
+
+    answers = [told(launcher, media, "read what was handed over") for _ in range(3)]
+    launcher.close()
+
+    assert answers == ["bytes"] * 3
+
+
 def test_a_distrusted_child_gets_no_sibling(launcher: Launcher, media: int) -> None:
     with launcher.spawn(LIMITS, [media]) as child, launcher.spawn(LIMITS, [media]) as sibling:
         child.distrust()

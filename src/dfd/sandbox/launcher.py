@@ -247,7 +247,7 @@ class _Started:
             raise Unavailable(f"the process that decodes cannot be started: {shown_text(first.body)}")
 
     def ask(self, kind: Kind, body: bytes, fds: Sequence[int] = ()) -> Message:
-        """Ask, and wait for the answer.
+        """Ask, and wait for the answer. Where none comes the conversation is over, and the nursery ends.
 
         Raises:
             _NurseryLost: there is none.
@@ -256,10 +256,10 @@ class _Started:
             try:
                 self._channel.send(kind, body, fds, _ANSWER_S)
                 return self._channel.receive(_ANSWER_S)
-            except (Gone, TooSlow, Nonsense) as error:
-                raise _NurseryLost(type(error).__name__) from error
-            except BaseException:  # an interrupt: the answer would be taken for that to the next question
-                self._channel.hang_up()
+            except BaseException as error:  # an interrupt, too
+                self._channel.hang_up()  # an answer that comes late would be taken for that to the next question
+                if isinstance(error, (Gone, TooSlow, Nonsense)):
+                    raise _NurseryLost(type(error).__name__) from error
                 raise
 
     def end(self) -> None:

@@ -3,14 +3,14 @@
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from av.video.frame import VideoFrame
 
 from dfd.sampling import FOLLOWING_S, FrameKind, FrameStamp, following_frame
 from dfd.video.convert import Orientation
 from dfd.video.packets import PacketKind
-from dfd.video.plan import JUMP_S, REORDER_DEPTH, Planner, Segment
+from dfd.video.plan import JUMP_S, REORDER_DEPTH, Clock, Planner, Segment, misses_end
 from dfd.video.probe import Probe
 from dfd.video.reader import StreamDamaged, StreamReader, VideoPacket
 
@@ -51,7 +51,7 @@ class Fetch(ABC):
 def fetch(reader: StreamReader, probed: Probe, times_s: Sequence[float], *, with_next: bool) -> Fetch:
     """The cheapest way to the frames of a video, `with_next` also to those that follow them."""
     if probed.only_frame is not None:
-        return OnlyFrame(probed.only_frame)
+        return OnlyFrame(probed.only_frame, probed, times_s)
     if probed.kind_of is not None:
         return PlannedFetch(reader, probed, times_s, with_next=with_next)
     return FullDecode(reader, probed, times_s, with_next=with_next)
@@ -60,23 +60,35 @@ def fetch(reader: StreamReader, probed: Probe, times_s: Sequence[float], *, with
 class OnlyFrame(Fetch):
     """The frame of a video that has no other."""
 
-    def __init__(self, frame: VideoFrame) -> None:
+    def __init__(self, frame: VideoFrame, probed: Probe, times_s: Sequence[float]) -> None:
         self._frame = frame
+        self._clock = probed.clock
+        self._duration_s = probed.info.duration_s
+        self._times_s = times_s
 
     def frames(self) -> Iterator[Sampled]:
-        self.damaged = self._frame.is_corrupt
-        yield Sampled(0.0, self._frame)
+        only = Sampled(0.0, self._frame)
+        is_film = self._duration_s > 0
+        cut_off = is_film and misses_end(_end_s(only, self._clock), self._times_s, self._duration_s)
+        self.damaged = self._frame.is_corrupt or cut_off
+        yield only
 
 
 class FullDecode(Fetch):
-    """Decodes everything: for streams whose packets do not tell when their frames are shown. All frames count alike."""
+    """Decodes everything: for streams whose packets do not tell when their frames are shown. All frames count alike.
+
+    Where packets tell when they are decoded, frames get those times in the order in which they come out.
+    """
 
     def __init__(self, reader: StreamReader, probed: Probe, times_s: Sequence[float], *, with_next: bool) -> None:
         self._reader = reader
         self._with_next = with_next
         self._clock = probed.clock
         self._frame_s = float(1 / probed.info.frame_rate_hz) if probed.info.frame_rate_hz else 0.0
+        self._duration_s = probed.info.duration_s
         self._times_s = times_s
+        self._decoding_times = probed.decoding_times
+        self._due: deque[int] = deque()
 
     def frames(self) -> Iterator[Sampled]:
         self._reader.rewind()
@@ -97,21 +109,34 @@ class FullDecode(Fetch):
                 return
         if before is not None and before.pts_s > given_s:
             yield before
+        last_s = None if before is None else _end_s(before, self._clock)
+        self.damaged = self.damaged or misses_end(last_s, self._times_s, self._duration_s)
 
     def _timed(self) -> Iterator[Sampled]:
         """All frames with their times; one that does not come after its predecessor is left out."""
         last_s = -self._frame_s
         for index, frame in enumerate(self._decoded()):
-            pts_s = last_s + self._frame_s if frame.pts is None else self._clock.seconds(frame.pts)
+            ticks = self._ticks(frame)
+            if index == 0 and self._decoding_times and ticks is not None:
+                self._clock = replace(self._clock, origin=ticks)
+            pts_s = last_s + self._frame_s if ticks is None else self._clock.seconds(ticks)
             if index == 0 or pts_s > last_s:
                 last_s = max(pts_s, 0.0)
                 yield Sampled(last_s, frame)
+
+    def _ticks(self, frame: VideoFrame) -> int | None:
+        """When a frame that came out is shown; None where nothing tells."""
+        if not self._decoding_times:
+            return frame.pts
+        return self._due.popleft() if self._due else None
 
     def _decoded(self) -> Iterator[VideoFrame]:
         started = False
         packet: VideoPacket | None
         while True:
             packet = self._reader.next_packet()
+            if self._decoding_times and packet is not None and packet.dts is not None:
+                self._due.append(packet.dts)
             try:
                 for frame in self._reader.decode(packet):
                     started = True
@@ -121,9 +146,16 @@ class FullDecode(Fetch):
                 if started:
                     self.damaged = True
                     return
+                if self._due:
+                    self._due.popleft()
             if packet is None:
                 self.damaged = self.damaged or self._reader.damaged
                 return
+
+
+def _end_s(sampled: Sampled, clock: Clock) -> float:
+    """When the frame of a sample ends: the last of an animation may be shown for long."""
+    return sampled.pts_s + (sampled.frame.duration or 0) * clock.tick_s
 
 
 def _joined(frames: Iterable[Sampled]) -> Iterator[Sampled]:

@@ -107,6 +107,18 @@ class Run:
         return 0
 
 
+def misses_end(last_frame_s: float | None, times_s: Sequence[float], duration_s: float) -> bool:
+    """Whether a video that was read to its end lacks frames for targets near its stated end: it was cut off.
+
+    Args:
+        last_frame_s: when its last frame is shown, or ends; None where there was none.
+        times_s: ascending target times, at least one.
+        duration_s: how long it lasts, as the container says.
+    """
+    slack_s = max(_MISSING_END_S, 0.05 * duration_s)
+    return last_frame_s is None or times_s[-1] - last_frame_s > slack_s
+
+
 class _CannotJump(Exception):
     """Seeking does not lead to a place where decoding can start: the container has to be read from its beginning."""
 
@@ -177,8 +189,7 @@ class Planner:
 
     def misses_end(self, times_s: Sequence[float], duration_s: float) -> bool:
         """Whether the video ended so early that targets near its stated end have no frame."""
-        slack_s = max(_MISSING_END_S, 0.05 * duration_s)
-        return self._ended and (self.last_frame_s is None or times_s[-1] - self.last_frame_s > slack_s)
+        return self._ended and misses_end(self.last_frame_s, times_s, duration_s)
 
     def _read_around(self, start_s: float, end_s: float) -> None:
         latest_s = self._clock.seconds(self._run.latest) if self._run.times else 0.0

@@ -1,8 +1,10 @@
 """What a video is, found from its container, its first packets and its first frame."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -22,6 +24,12 @@ _MOST_PACKETS_TO_FIRST_FRAME = 2000
 _MOST_BYTES_TO_COUNT = 64 * 1024 * 1024
 _HIGHEST_RATE_HZ = 1000
 _FAR_AHEAD_S = 1e8
+_DECODING_TIMES = frozenset({"avi", "asf", "mxf"})
+"""Containers that may hold only when a frame is decoded."""
+
+_GUESSED_WRONG = frozenset({"h264", "hevc", "vvc"})
+"""Codecs for which FFmpeg cannot work out from that when a frame is shown, and tells the time of decoding instead."""
+
 _DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
@@ -35,6 +43,7 @@ class Probe:
         clock: its time stamps.
         pixel_aspect: width of a stored pixel over its height.
         kind_of: reads the kind of a packet's frame; None where every frame has to be decoded to be known.
+        decoding_times: whether time stamps tell when frames are decoded, and only their order when they are shown.
         only_frame: the frame, where there is just one.
     """
 
@@ -43,6 +52,7 @@ class Probe:
     clock: Clock
     pixel_aspect: Fraction | None
     kind_of: KindReader | None
+    decoding_times: bool
     only_frame: VideoFrame | None
 
 
@@ -54,6 +64,7 @@ class _Head:
     is_single: bool
     is_still: bool
     has_times: bool
+    decoding_times: bool
     picture: bytes | None
 
 
@@ -106,6 +117,7 @@ def _stated(reader: StreamReader, head: _Head, duration_s: float | None) -> Prob
         clock=Clock(head.first.pts or 0, float(stream.time_base or Fraction(1, 1000))),
         pixel_aspect=stream.sample_aspect_ratio,
         kind_of=kind_of if head.has_times and head.first.pts is not None else None,
+        decoding_times=head.decoding_times,
         only_frame=head.first if head.is_single else None,
     )
 
@@ -142,13 +154,13 @@ def _read_head(reader: StreamReader) -> _Head:
     """Read the first packets and decode up to the first frame."""
     first: VideoFrame | None = None
     packets = 0
-    has_times = True
+    times: list[int | None] = []
     picture: bytes | None = None
     while packets < (_HEAD_PACKETS if first is not None else _MOST_PACKETS_TO_FIRST_FRAME):
         packet = reader.next_packet()
         if packet is not None:
             packets += 1
-            has_times = has_times and packet.pts is not None
+            times.append(packet.pts)
             if packets == 1 and _is_picture(reader):
                 picture = bytes(packet)
         if first is None:
@@ -157,8 +169,25 @@ def _read_head(reader: StreamReader) -> _Head:
             break
     if first is None:
         raise UnreadableVideo(f"{reader.name}: not one frame of it can be decoded; it is damaged or cut off")
-    single = packets == 1
-    return _Head(first, is_single=single, is_still=single and _is_picture(reader), has_times=has_times, picture=picture)
+    # what may follow a JPEG's picture, such as a map of its brightness, is no further frame
+    is_single = packets == 1 or reader.container.format.name == "jpeg_pipe"
+    decoding_times = _are_of_decoding(reader, times)
+    return _Head(
+        first,
+        is_single=is_single,
+        is_still=is_single and _is_picture(reader),
+        has_times=None not in times and not decoding_times,
+        decoding_times=decoding_times,
+        picture=picture,
+    )
+
+
+def _are_of_decoding(reader: StreamReader, times: Sequence[int | None]) -> bool:
+    """Whether time stamps of the first packets tell when these are decoded: they ascend, yet frames are reordered."""
+    if reader.container.format.name not in _DECODING_TIMES or not reader.stream.codec_context.has_b_frames:
+        return False
+    known = [ticks for ticks in times if ticks is not None]
+    return reader.stream.codec.canonical_name in _GUESSED_WRONG and all(a < b for a, b in pairwise(known))
 
 
 def _first_of(reader: StreamReader, packet: VideoPacket | None) -> VideoFrame | None:
@@ -175,15 +204,21 @@ def _is_picture(reader: StreamReader) -> bool:
 
 def _stated_duration_s(reader: StreamReader) -> float | None:
     """Duration as the stream, else the container says; None where neither does."""
-    stream = reader.stream
-    if stream.duration is not None and stream.duration > 0 and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    tag = _DURATION_TAG.fullmatch(stream.metadata.get("DURATION", ""))  # Matroska's, of the stream alone
-    if tag is not None:
-        hours, minutes, seconds = tag.groups()
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    duration = reader.container.duration
-    return duration / 1e6 if duration is not None and duration > 0 else None
+    stream, container = reader.stream, reader.container
+    stated_s = float((stream.duration or 0) * (stream.time_base or 0))
+    tagged_s = _tagged_duration_s(stream)
+    # FFmpeg gives a short stream in Matroska the duration of its longest companion
+    of_stream = (tagged_s, stated_s) if "matroska" in container.format.name else (stated_s, tagged_s)
+    return next((found_s for found_s in (*of_stream, (container.duration or 0) / 1e6) if found_s > 0), None)
+
+
+def _tagged_duration_s(stream: VideoStream) -> float:
+    """Duration as Matroska tags it for a stream alone; 0 where there is no such tag."""
+    tag = _DURATION_TAG.fullmatch(stream.metadata.get("DURATION", ""))
+    if tag is None:
+        return 0.0
+    hours, minutes, seconds = tag.groups()
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
 def _stated_rate(stream: VideoStream) -> Fraction | None:

@@ -181,7 +181,16 @@ class StreamReader:
         if not decodable:
             raise UnsupportedCodec(f"{self.name}: there is no decoder for its video; convert it to H.264 in MP4")
         best = container.streams.best("video")
-        return next((stream for stream in decodable if best is not None and stream.index == best.index), decodable[0])
+        main = next((stream for stream in decodable if best is not None and stream.index == best.index), decodable[0])
+        # beside tiles there may be a small preview, which is not the photograph either
+        if not main.disposition & Disposition.default and any(
+            film.disposition & Disposition.dependent for film in films
+        ):
+            raise UnsupportedCodec(
+                f"{self.name} is a photograph stored as tiles (HEIC), which are not put together here; "
+                "convert it to JPEG or PNG"
+            )
+        return main
 
     def _set_up_decoder(self, container: InputContainer) -> None:
         for other in container.streams:
