@@ -55,6 +55,14 @@ def test_wrong_usage(cli: Cli, arguments: tuple[str, ...], code: int) -> None:
     assert cli.run(*arguments).returncode == code
 
 
+def test_options_that_workers_would_not_hear_of_are_refused(cli: Cli, tmp_path: Path) -> None:
+    shared = {"DATABASE_URL": f"sqlite:///{tmp_path / 'jobs.sqlite3'}"}
+    for option, value in (("--model", "deepfake:7"), ("--detector", "haar")):
+        done = cli.run("batch", "clips", "--out", str(tmp_path / "r.csv"), option, value, **shared)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"dfd: {option}: DATABASE_URL is set")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_batch_goes_on_and_doubles_no_row(cli: Cli, tmp_path: Path, end: signal.Signals) -> None:

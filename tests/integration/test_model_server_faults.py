@@ -10,7 +10,7 @@ import pytest
 from tests.contract.test_model_backend import CLASSIC, crops, expected
 from tests.fakes import FakeBackend
 from tests.remote_backends import PROTOCOLS, remote
-from tests.scripted_server import FAILED, UNAVAILABLE, Script, Scripted, scripted_server
+from tests.scripted_server import FAILED, UNAVAILABLE, Refusal, Script, Scripted, scripted_server
 from tests.servers import free_port
 
 from dfd.backends.fallback import FallbackBackend
@@ -175,6 +175,17 @@ def test_a_server_that_cannot_read_raw_bytes_gets_json_from_then_on(server: Scri
         np.testing.assert_allclose(backend.predict(BATCH), expected(BATCH), atol=1e-4)
     assert isinstance(backend._server, OpenInferenceHttp)
     assert backend._server._binary is False
+
+
+@pytest.mark.parametrize("status", [404, 413, 502, 503])
+def test_a_server_that_is_away_at_first_gets_raw_bytes_later(server: Scripted, status: int) -> None:
+    server.script.refuse = [Refusal(status, UNAVAILABLE.code)]
+    backend = remote("oip-http", server, CLASSIC)
+    with contextlib.suppress(BackendUnavailable):
+        backend.predict(BATCH)
+    np.testing.assert_allclose(backend.predict(BATCH), expected(BATCH), atol=1e-4)
+    assert isinstance(backend._server, OpenInferenceHttp)
+    assert backend._server._binary is True
 
 
 @pytest.mark.parametrize("protocol", ["tfserving-rest", "oip-http"])

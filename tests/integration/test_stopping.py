@@ -189,6 +189,21 @@ def test_no_request_is_lost_while_one_service_replaces_another(tmp_path: Path) -
 
 
 @pytest.mark.slow
+def test_what_is_typed_at_a_terminal_cuts_nobody_off(tmp_path: Path, long_clip: Path) -> None:
+    place = Place(tmp_path, JOB_WORKERS="0", STOP_LIMIT_S="300")
+    with rolling(place) as (running, url), httpx.Client(base_url=url) as client, ThreadPoolExecutor(1) as pool:
+        content = long_clip.read_bytes()
+        asked = {"params": {"fps": 30}, "files": {"file": content}, "timeout": SOON_S}
+        answer = pool.submit(lambda: httpx.post(f"{url}/predict", **asked))  # type: ignore[arg-type]
+        until(lambda: in_progress(client) == 1, SOON_S)
+        [pid] = {line["process.pid"] for line in place.log if line["message"].startswith("listening on")}
+        for one in (pid, running.pid):  # Ctrl-C reaches every process there
+            os.kill(one, signal.SIGINT)
+        assert answer.result(SOON_S).status_code == 200
+        assert running.wait(START_LIMIT_S) == 0
+
+
+@pytest.mark.slow
 @pytest.mark.logs_errors
 def test_a_successor_that_cannot_start_changes_nothing(tmp_path: Path) -> None:
     place = Place(tmp_path)

@@ -10,13 +10,18 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 from tests.fakes import make_report
+from tests.onnx_models import write_registry
 
+from dfd.aliases import Alias, Aliases, Note
 from dfd.bootstrap import jobs as bootstrap_jobs
+from dfd.cli.batch import Request, _check_choices, batch
 from dfd.cli.batch_journal import Journal
 from dfd.cli.batch_sources import items_of
 from dfd.cli.batch_tables import COLUMNS, table_writer
+from dfd.cli.choices import chosen_settings
 from dfd.cli.output import Outcome, outcome_to_dict
 from dfd.errors import ConfigurationError, InvalidParameter, UnreadableVideo
+from dfd.registry.directory import DirectoryRegistry
 from dfd.settings import load_settings
 from dfd.storage.objects import ObstoreStorage, folder_storage
 from dfd.types import Reason
@@ -187,3 +192,51 @@ def test_a_pattern_in_a_bucket_stands_for_what_it_stands_for_on_disk(
     }
     assert [type(item.error) for item in in_bucket] == [type(item.error) for item in on_disk]
     assert not [root for root in roots if "*" in root or "[" in root]
+
+
+# --- options where workers are shared ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DirectoryRegistry:
+    """A table that is shared, and a registry whose version 1 answers."""
+    monkeypatch.chdir(tmp_path)
+    for version in ("1", "2"):
+        write_registry(tmp_path / "models", version=version)
+    registry = DirectoryRegistry(tmp_path / "models")
+    registry.store_aliases("deepfake", Aliases().promoted("1", Alias.CHAMPION, Note(1.0, "ann", "first")))
+    for name, value in {"MODELS_DIR": "models", "MODEL_VERSION": "1", "DATABASE_URL": "sqlite:///jobs.sqlite3"}.items():
+        monkeypatch.setenv(name, value)
+    return registry
+
+
+def with_model(version: str) -> Request:
+    return Request(
+        sources=[],
+        out=Path("r.csv"),
+        settings=lambda: chosen_settings(model_name="deepfake", model_version=version),
+        fail_on=frozenset(),
+        debug=lambda: False,
+        own_model=True,
+    )
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_workers_of_a_batch_answer_nobody_else_with_another_model(
+    workers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOB_WORKERS", workers)
+    with pytest.raises(InvalidParameter, match=r"--model.*deepfake/2 in place of deepfake/1.*MODEL_VERSION"):
+        batch(with_model("2"))
+    assert not Path("jobs.sqlite3").exists()
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize(("version", "workers"), [("1", "1"), ("champion", "1"), ("2", "0")])
+def test_the_same_model_may_be_named_and_any_where_others_work(
+    version: str, workers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOB_WORKERS", workers)
+    request = with_model(version)
+    _check_choices(request, request.settings())

@@ -119,6 +119,14 @@ def test_files_get_the_lines_that_they_would_get_here(table: Table) -> None:
     assert {job.external_id for job in table.jobs()} == {str(table.folder / name) for name in ("a.mp4", "b.mp4")}
 
 
+def test_a_file_that_was_analysed_before_is_answered_from_its_report(table: Table) -> None:
+    table.parts = replace(table.parts, settings={"face_detector": "haar", "working_side_px": 640})
+    [first], [again] = (list(table.run(table.items("a.mp4"))) for _ in range(2))
+    answered, analysed = table.jobs()
+    assert (analysed.answered_from, answered.answered_from) == (None, analysed.job_id)
+    assert again.outcome == first.outcome
+
+
 def test_what_does_not_open_here_is_not_handed_in(table: Table) -> None:
     class Broken(FakeVideoOpener):
         def open(self, path: Path) -> NoReturn:

@@ -16,6 +16,7 @@ from dfd.judgement import Calibration, CalibrationMethod, Decision, OperatingPoi
 from dfd.manifest import ModelManifest
 from dfd.monitoring.recalibration import Provenance, _at, _logit_of, carried_over, compare, recalibrated
 from dfd.monitoring.refitting import Array, LabelledVideo, probabilities_of, refitted
+from dfd.reliability import Reliability, ReliabilityBin
 
 IDENTITY = Calibration()
 TEMPERATURE = Calibration(method=CalibrationMethod.TEMPERATURE)
@@ -142,6 +143,19 @@ def test_a_better_fit_makes_a_version_with_the_same_weights() -> None:
     assert told["labels"] == {"fake": figures.fake_count, "real": figures.real_count, "without_logits": 3}
     assert made.reference["seed"] == 1
     assert ModelManifest.from_dict(made.to_dict()) == made
+
+
+def test_what_was_counted_by_the_old_probabilities_is_not_said_of_the_new_ones() -> None:
+    """Two videos of one probability before have two after: the mean over faces does not go where its logit goes."""
+    pair = [
+        LabelledVideo(np.array(logits, np.float32), np.tile(MEASURES, (2, 1)), True)
+        for logits in ([math.log(4), math.log(4)], [math.log(99), math.log(61 / 39)])
+    ]
+    assert probabilities_of(pair, IDENTITY) == pytest.approx([0.8, 0.8])
+    assert abs(np.diff(probabilities_of(pair, Calibration(2.0)))[0]) > 0.05
+    counted = Reliability((ReliabilityBin(0.0, 1.0, 10, 10, 0.5, 0.4, 0.6),), "some clips")
+    made, _ = recalibrated(overconfident(reliability=counted), "2", videos(200, 0.5, 0.0), 50, MADE)
+    assert made.reliability is None
 
 
 def test_the_same_labels_and_seed_give_the_same_version() -> None:

@@ -274,6 +274,23 @@ class DyingRegistry(DirectoryRegistry):
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("error", [RegistryUnavailable("read only"), ModelConflict("changed"), RuntimeError()])
+def test_what_cannot_be_made_the_challenger_does_not_run(world: World, error: Exception) -> None:
+    registry = DyingRegistry(world.root)
+    world.registry = registry
+    registry.away = error
+    with pytest.raises(type(error)):
+        world.start()
+    assert world.desk.running("deepfake") is None
+    assert (world.newest.state, world.newest.settled) == (RolloutState.STOPPED, True)
+    assert world.newest.ended is not None
+    assert (world.newest.ended.actor, world.newest.ended.at_s) == ("ann", world.now_s)
+    assert world.newest.ended.reason == f"version 2 was not made the challenger: {str(error) or 'RuntimeError'}"
+    registry.away = None
+    assert world.start().challenger == world.aliases.challenger == "2"  # it was not sent back
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize(("challenger", "champion"), [(inverted, "1"), (sound, "2")])
 def test_an_end_that_a_dead_replica_left_is_followed_by_the_next(
     world: World, challenger: Version, champion: str

@@ -21,6 +21,7 @@ def with_saved_model(version: str) -> RegisteredModel:
 def test_tensorflow_serving_gets_versions_and_their_labels() -> None:
     models = [with_saved_model("2"), with_saved_model("1")]
     assert tf_serving_config(models, {"champion": "2", "challenger": "1"}, "/srv/models/") == (
+        "# start tensorflow_model_server with --allow_version_labels_for_unavailable_models\n"
         "model_config_list {\n"
         "  config {\n"
         '    name: "deepfake"\n'
@@ -32,6 +33,10 @@ def test_tensorflow_serving_gets_versions_and_their_labels() -> None:
         "  }\n"
         "}\n"
     )
+
+
+def test_what_has_no_labels_needs_no_flag() -> None:
+    assert tf_serving_config([with_saved_model("2")], {}, "/models").startswith("model_config_list {\n")
 
 
 def test_a_version_without_saved_model_is_not_for_tensorflow_serving() -> None:

@@ -8,7 +8,8 @@
     POST /v2/models/<name>[/versions/<v>]/infer   a JSON head, and raw tensors behind it
 
 The header ``Inference-Header-Content-Length`` says where the head ends (the protocol's binary extension). Not every
-server lists the extensions it has, so the first request tries; one that cannot read it gets JSON from then on.
+server lists the extensions it has, so requests try until one is answered; a server that cannot read it gets JSON from
+then on.
 """
 
 from collections.abc import Mapping
@@ -45,7 +46,7 @@ class OpenInferenceHttp(ModelServer):
         self._calls = HttpCalls(base_url)
         self._target = target
         self._path = f"/v2/models/{quote(target.name, safe='')}"
-        self._binary: bool | None = None  # None until the first request has shown it
+        self._binary: bool | None = None  # None until an answer has shown it
 
     @property
     def where(self) -> str:
@@ -77,7 +78,8 @@ class OpenInferenceHttp(ModelServer):
         if self._binary is not False:
             answer = self._infer(model, batch, timeout_s, binary=True)
             if answer.status == 200 or self._binary or not _perhaps_not_understood(answer):
-                self._binary = self._binary or answer.status == 200
+                if answer.status == 200:  # a server that is away, or a batch too large, shows nothing of it
+                    self._binary = True
                 return self._scores(answer, model, len(batch))
         answer = self._infer(model, batch, timeout_s, binary=False)
         if answer.status == 200:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from dfd import __version__
 from dfd.bootstrap import Parts, analysis_options, build_parts
+from dfd.bootstrap.registry import build_registry
 from dfd.cli.batch_journal import Journal
 from dfd.cli.batch_sources import BatchItem, items_of
 from dfd.cli.batch_tables import table_writer
@@ -20,7 +21,7 @@ from dfd.cli.predict import SEVERITY
 from dfd.cli.progress import ProgressBar, progress_bar
 from dfd.errors import InvalidParameter
 from dfd.manifest import ModelManifest
-from dfd.settings import Settings
+from dfd.settings import Settings, load_settings
 from dfd.types import Verdict
 
 _ONCE_MORE: Final = "once more"
@@ -38,6 +39,7 @@ class Request:
         fail_on: verdicts that make the exit code `ExitCode.MATCHED`.
         debug: whether to show the stack trace of a bug.
         own_detector: whether the user chose the face detector.
+        own_model: whether the user chose the model.
     """
 
     sources: Sequence[str]
@@ -46,23 +48,24 @@ class Request:
     fail_on: frozenset[str]
     debug: Callable[[], bool]
     own_detector: bool = False
+    own_model: bool = False
 
 
 def batch(request: Request) -> ExitCode:
     """Analyse what is not done yet, write the table, and tell the summary.
 
     Raises:
-        InvalidParameter: the table has an unknown suffix, or workers would not hear of an option.
+        InvalidParameter: the table has an unknown suffix, or an option is not for workers that others share.
         ConfigurationError: the settings do not hold, a batch of other settings stands there, the table cannot be
             written, or a worker answers with another model.
-        ModelNotFound, ModelCorrupt: the model is at fault.
+        ModelNotFound, ModelCorrupt, RegistryUnavailable: the model is at fault.
         StorageUnavailable: a bucket cannot be listed.
         JobStoreUnavailable: there is a table of jobs to share, and it does not answer.
     """
     write = table_writer(request.out)
     settings = request.settings()
-    if request.own_detector and _is_shared(settings):
-        raise InvalidParameter("--detector: DATABASE_URL is set, so workers analyse; give it to them by FACE_DETECTOR")
+    if _is_shared(settings):
+        _check_choices(request, settings)
     items = items_of(request.sources, settings)
     parts = build_parts(settings.shared_by(max(1, settings.job_workers)) if _is_shared(settings) else settings)
     with Journal(_beside(request.out), _setting(settings, parts.manifest)) as journal:
@@ -84,6 +87,30 @@ def batch(request: Request) -> ExitCode:
 def _is_shared(settings: Settings) -> bool:
     """Whether the operator has named a table of jobs, which workers share."""
     return settings.database_url is not None
+
+
+def _check_choices(request: Request, settings: Settings) -> None:
+    """Refuse what workers would not hear of, or what those of this batch would do to the jobs of others.
+
+    A worker takes whatever job comes next, so one with another model would answer callers of the service with it. A
+    batch without workers of its own may name a model: it takes no answer of another one.
+
+    Raises:
+        InvalidParameter: there is such an option.
+        ModelNotFound, ModelCorrupt, RegistryUnavailable: the alias that the settings name leads nowhere.
+    """
+    if request.own_detector:
+        raise InvalidParameter("--detector: DATABASE_URL is set, so workers analyse; give it to them by FACE_DETECTOR")
+    if not request.own_model or settings.job_workers == 0:
+        return
+    shared, registry = load_settings(), build_registry(settings)
+    theirs, mine = ((one.model_name, registry.resolve(one.model_name, one.model_version)) for one in (shared, settings))
+    if mine != theirs:
+        raise InvalidParameter(
+            f"--model: DATABASE_URL is set, so workers of this batch would answer jobs of others with "
+            f"{'/'.join(mine)} in place of {'/'.join(theirs)}; set MODEL_NAME and MODEL_VERSION for every process, "
+            "or run the batch without DATABASE_URL"
+        )
 
 
 def _work(

@@ -53,6 +53,7 @@ def batch(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads t
                 fail_on=frozenset(fail_on or ()),
                 debug=lambda: _debugging(context),
                 own_detector=detector is not None,
+                own_model=model is not None,
             )
         )
 

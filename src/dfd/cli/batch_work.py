@@ -113,7 +113,7 @@ class _Spread:
     """Some of a batch's files as jobs."""
 
     def __init__(self, job_parts: "JobParts", parts: Parts, settings: Settings) -> None:
-        self._desk: JobDesk = job_parts.desk(lambda _sha256: parts.identity)
+        self._desk: JobDesk = job_parts.desk(lambda _sha256: parts.identity, parts.origin)
         self._opener = parts.opener
         self._manifest = parts.manifest
         self._options = analysis_options(settings)

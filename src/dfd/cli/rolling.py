@@ -28,7 +28,7 @@ START_LIMIT_S: Final = 300.0
 
 _LOOK_S: Final = 0.1
 
-_FORWARDED: Final = (signal.SIGINT, signal.SIGTERM)
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
 Service = subprocess.Popen[bytes]
 
@@ -63,18 +63,18 @@ class _Roller:
         self._leaving: list[Service] = []
 
     def run(self) -> int:
-        for heard in (*_FORWARDED, signal.SIGHUP, signal.SIGUSR2):
+        for heard in (*_STOPPING, signal.SIGHUP, signal.SIGUSR2):
             signal.signal(heard, self._hear)
         current, code = self._started()
         while current is not None:
             self._leaving = [one for one in self._leaving if one.poll() is None]
-            if current.poll() is not None:
-                self._end(signal.SIGTERM)
+            if current.poll() is not None and not self._stopping:
+                self._end()
                 return current.returncode if current.returncode >= 0 else ExitCode.INTERNAL
             number = self._told.pop(0) if self._told else None
-            if number in _FORWARDED:
+            if number in _STOPPING:
                 self._leaving.append(current)
-                self._end(number)
+                self._end()
                 return ExitCode.DONE
             if number == signal.SIGHUP:
                 current.send_signal(signal.SIGHUP)
@@ -114,7 +114,7 @@ class _Roller:
         if service.poll() is None and not self._stopping:
             service.kill()
         self._leaving.append(service)
-        self._end(signal.SIGTERM, [service])
+        self._end([service])
         return None, ExitCode.DONE if self._stopping else service.wait()
 
     def _is_ready(self, heard: int) -> bool:
@@ -126,12 +126,16 @@ class _Roller:
 
     @property
     def _stopping(self) -> bool:
-        return any(number in _FORWARDED for number in self._told)
+        return any(number in _STOPPING for number in self._told)
 
-    def _end(self, number: int, services: Sequence[Service] | None = None) -> None:
-        """Tell services to stop, and wait for them: each keeps to its own limits."""
+    def _end(self, services: Sequence[Service] | None = None) -> None:
+        """Tell services to stop, and wait for them: each keeps to its own limits.
+
+        They are told by SIGTERM whatever came here: Ctrl-C sends SIGINT to all processes of the terminal, and a second
+        one has uvicorn cut off what is under way.
+        """
         for service in self._leaving if services is None else services:
             if service.poll() is None:
-                service.send_signal(number)
+                service.send_signal(signal.SIGTERM)
         for service in self._leaving if services is None else services:
             service.wait()

@@ -59,7 +59,7 @@ class SqlTableCopier(TableCopier):
             return all(connection.execute(select(1).select_from(table).limit(1)).first() is None for table in ours)
 
     def restore(self, revision: str, tables: Mapping[str, Callable[[], Iterator[Row]]]) -> None:
-        with self._database.writing() as connection:
+        with self._database.rebuilding() as connection:  # migrating makes tables anew, under rows that belong to theirs
             if not self._database.is_sqlite:
                 connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_LIMIT_S}s'"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
@@ -132,12 +132,25 @@ def _fill(connection: Connection, table: Table, rows: Iterator[Row]) -> None:
             raise
         raise UnreadableBackup(f"the rows of {table.name} do not fit: {type(error).__name__}") from error
     if connection.dialect.name != "postgresql":
+        _check_owners(connection, table)
         return  # SQLite numbers by the highest that is there
     for column in table.primary_key.columns:
         sequence = connection.execute(func.pg_get_serial_sequence(table.name, column.name).select()).scalar()
         last = None if sequence is None else connection.execute(select(func.max(column))).scalar()
         if last is not None:
             connection.execute(select(func.setval(sequence, last)))
+
+
+def _check_owners(connection: Connection, table: Table) -> None:
+    """Refuse rows that belong to none, which SQLite does not look at while tables are made anew.
+
+    Raises:
+        UnreadableBackup: there are some.
+    """
+    quoted = connection.dialect.identifier_preparer.quote(table.name)
+    lost = connection.exec_driver_sql(f"PRAGMA foreign_key_check({quoted})").all()
+    if lost:
+        raise UnreadableBackup(f"the rows of {table.name} do not fit: {len(lost)} belong to none that is there")
 
 
 def _bound(table: Table, row: Row) -> dict[str, Any]:

@@ -135,7 +135,8 @@ def recalibrated(
 
     Weights, input, parity and reference stay. Each threshold goes to where the logit that it stands for goes, so the
     same videos are called fake and the rates of operating points still hold. ``metrics.recalibration`` has the figures
-    of the fit; all other metrics are those of the version it was made from.
+    of the fit; all other metrics are those of the version it was made from. `reliability` is left out: it counted
+    videos by the old probability, a mean over faces, from which the new one does not follow.
 
     Args:
         manifest: of the version in question.
@@ -175,6 +176,7 @@ def recalibrated(
             decision=carried_over(manifest.decision, manifest.calibration, fitted, videos),
             metrics={**manifest.metrics, "recalibration": figures.to_dict()},
             reference={**manifest.reference, "recalibration": told},
+            reliability=None,
         ),
         figures,
     )

@@ -14,6 +14,10 @@ from dfd.ports.registry import RegisteredModel
 TF_SERVING_NAME: Final = "models.config"
 SAVED_MODEL: Final = "saved_model.pb"
 
+LABELS_FLAG: Final = "--allow_version_labels_for_unavailable_models"
+"""Without it TensorFlow Serving ends at its start where a version has a label: none is loaded yet
+(https://github.com/tensorflow/serving/issues/1608)."""
+
 _PYTHON_MODEL: Final = Path(__file__).parent / "triton" / "model.py"
 _WEIGHTS: Final = "model.onnx"
 """What both of Triton's backends find a version's weights by."""
@@ -50,7 +54,7 @@ class TritonVersion:
 
 
 def tf_serving_config(models: Sequence[RegisteredModel], labels: Mapping[str, str], base_path: str) -> str:
-    """The text of TensorFlow Serving's ``--model_config_file``.
+    """The text of TensorFlow Serving's ``--model_config_file``; where there are labels, the server needs `LABELS_FLAG`.
 
     Args:
         models: versions of one name, each with a SavedModel.
@@ -70,8 +74,9 @@ def tf_serving_config(models: Sequence[RegisteredModel], labels: Mapping[str, st
     labelled = "".join(
         f'    version_labels {{ key: "{alias}" value: {version} }}\n' for alias, version in labels.items()
     )
+    needs = f"# start tensorflow_model_server with {LABELS_FLAG}\n" if labels else ""
     return (
-        "model_config_list {\n"
+        f"{needs}model_config_list {{\n"
         "  config {\n"
         f'    name: "{name}"\n'
         f'    base_path: "{base_path.rstrip("/")}/{name}"\n'

@@ -3,12 +3,13 @@
 import logging
 import secrets
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from dfd.aliases import Alias, Aliases, Note
 from dfd.challenge.policy import RolloutPolicy
 from dfd.challenge.rollout import Mode, Rollout, RolloutState
-from dfd.errors import ModelConflict, ModelNotFound
+from dfd.errors import DfdError, ModelConflict, ModelNotFound
 from dfd.ports.registry import ModelRegistry
 from dfd.ports.rollouts import RolloutStore
 from dfd.rollout.weighing import Weighing, weigh
@@ -81,9 +82,11 @@ class RolloutDesk:
     def start(self, request: RolloutRequest, note: Note) -> Rollout:
         """Begin a rollout; the version becomes the challenger. The caller has examined it.
 
+        Where it cannot be made the challenger, nothing goes on: the rollout is ended before the error is raised.
+
         Raises:
             ModelNotFound: there is no champion, or no challenger.
-            ModelConflict: another one runs, or this version was sent back before.
+            ModelConflict: another one runs, this version was sent back before, or others change aliases all the time.
         """
         aliases = self._registry.aliases(request.name)
         challenger = request.challenger or aliases.challenger
@@ -104,7 +107,11 @@ class RolloutDesk:
         )
         self._store.start(rollout)
         if aliases.challenger != challenger:
-            self._move(request.name, lambda seen: _as_challenger(seen, challenger, note))
+            try:
+                self._move(request.name, lambda seen: _as_challenger(seen, challenger, note))
+            except BaseException as error:  # interrupted too: whoever is told that it failed must not find it running
+                self._give_up(rollout, note.actor, error)
+                raise
         return rollout
 
     def end(self, rollout: Rollout, state: RolloutState, note: Note) -> Rollout | None:
@@ -172,6 +179,14 @@ class RolloutDesk:
             ModelNotFound, ModelCorrupt: it is not.
         """
         self._registry.load(name, version)
+
+    def _give_up(self, rollout: Rollout, actor: str, error: BaseException) -> None:
+        """End a rollout whose version could not be made the challenger."""
+        said = f"version {rollout.challenger} was not made the challenger: {str(error) or type(error).__name__}"
+        ended = self.end(rollout, RolloutState.STOPPED, Note(self._clock(), actor, said))
+        if ended is not None:
+            with suppress(DfdError):  # whoever comes by later settles it
+                self.settle(ended)
 
     def _check_fresh(self, request: RolloutRequest, challenger: str) -> None:
         """Refuse what was sent back before.
