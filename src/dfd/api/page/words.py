@@ -28,8 +28,8 @@ PROBLEMS: Final[Mapping[str, Words]] = {
     ),
     "no_video_stream": Words("This file has sound but no picture.", "Choose a file with a video in it."),
     "unsupported_codec": Words(
-        "The video is stored in a format that cannot be decoded here.",
-        "Convert it to MP4 with H.264 and try again; keep the original for your records.",
+        "The video or photograph is stored in a format that cannot be decoded here.",
+        "Convert a video to MP4 with H.264, a photograph to JPEG or PNG, and try again; keep the original for your records.",
     ),
     "media_too_large": Words(
         "The picture is too large, or the video too long, for this service.", "Cut out the part that matters."
