@@ -92,9 +92,12 @@ ROWS: Final = (
                 "Population stability index",
                 {
                     "{{measure}}, {{reference}} ({{model_version}})": "max by (model_version, measure, reference) "
-                    f"(dfd_drift_psi{{{DFD}}})"
+                    f"(dfd_drift_psi{{{DFD}}})",
+                    "chance: {{measure}}, {{reference}} ({{model_version}})": "max by "
+                    f"(model_version, measure, reference) (dfd_drift_noise{{{DFD}}})",
                 },
-                meaning="Of the last week, against the model's reference. The alert DfdDrift fires from 0.25.",
+                meaning="Of the last week, against the model's reference, and what it stays below by chance 95 times "
+                "in 100. The alert DfdDrift fires where both references are above 0.25 and above chance.",
             ),
             Panel(
                 "Videos that drift is told from",

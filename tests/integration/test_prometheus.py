@@ -13,7 +13,13 @@ from tests.prometheus_server import CONFIGURATION, api, prometheus_server, tool,
 
 RUNBOOK = ROOT / "docs" / "runbook.md"
 
-NOT_OF_EVERY_SERVICE = {"dfd_model_behind", "dfd_drift_psi", "dfd_drift_videos"}
+NOT_OF_EVERY_SERVICE = {
+    "dfd_model_alias_known",
+    "dfd_model_behind",
+    "dfd_drift_noise",
+    "dfd_drift_psi",
+    "dfd_drift_videos",
+}
 """Shown only where an alias is followed, and where drift has been counted."""
 
 

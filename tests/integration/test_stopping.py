@@ -1,12 +1,13 @@
 """Processes that are told to stop: what is under way is answered, finished or handed back; nothing else is begun."""
 
 import os
+import re
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -186,6 +187,41 @@ def test_no_request_is_lost_while_one_service_replaces_another(tmp_path: Path) -
     served_by = {line["process.pid"] for line in place.log if line["message"] == "request answered"}
     assert len(served_by) == 3
     assert not [pid for pid in served_by if Path(f"/proc/{pid}").exists()]
+
+
+def scraped(port: str) -> set[str]:
+    """When the processes began that answered twelve scrapes; a scrape that was cut off tells of none."""
+    began = set[str]()
+    for _ in range(12):
+        with suppress(httpx.TransportError):
+            text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+            began.update(re.findall(r"^process_start_time_seconds (\S+)", text, re.MULTILINE))
+    return began
+
+
+@pytest.mark.slow
+def test_a_service_that_was_replaced_is_scraped_no_more_while_it_still_answers(
+    tmp_path: Path, short_clip: Path
+) -> None:
+    script, port = Script(versions={"2": "AVAILABLE"}), str(free_port())
+    with ExitStack() as stack:
+        served = stack.enter_context(scripted_server(script))
+        of_model = {"MODEL_BACKEND": "oip", "OIP_URL": served.http_url, "REQUEST_TIMEOUT": str(SOON_S)}
+        place = Place(tmp_path, METRICS_PORT=port, JOB_WORKERS="0", STOP_LIMIT_S="300", **of_model)
+        script.manifest = DirectoryRegistry(tmp_path / "models").load("deepfake", "2").manifest
+        running, url = stack.enter_context(rolling(place))
+        [old] = scraped(port)
+        pool = stack.enter_context(ThreadPoolExecutor(1))
+        script.delay_s = 45.0
+        before, content = len(script.requests), short_clip.read_bytes()
+        answer = pool.submit(httpx.post, f"{url}/predict", files={"file": content}, timeout=SOON_S)
+        until(lambda: len(script.requests) > before, SOON_S)
+        script.delay_s = 0.0  # for the successor
+        running.send_signal(signal.SIGUSR2)
+        until(lambda: len(took_over(place)) == 1, SOON_S)
+        until(lambda: answer.done() or old not in scraped(port), SOON_S)
+        assert not answer.done()
+        assert answer.result(SOON_S).status_code == 200
 
 
 @pytest.mark.slow

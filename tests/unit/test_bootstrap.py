@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from tests.api_client import FakeAnalyzer
 from tests.fakes import FakeBackend, FakeDetector, FakeVideoOpener, make_manifest
+from tests.feedback_fakes import FakeTallyStore
+from tests.live_service import until
 from tests.onnx_models import SERVED, write_registry
 from tests.retinaface_model import write_retinaface
+from tests.unit.test_remote_backend import FAILED, FakeServer, crops, make
 
 from dfd.aliases import Alias, Note
 from dfd.backends.model_server import ModelServer, Target
@@ -27,15 +31,19 @@ from dfd.bootstrap.backends import build_server
 from dfd.bootstrap.live import build_live
 from dfd.bootstrap.service import build_services
 from dfd.cli.options import Detector
-from dfd.errors import ConfigurationError, ModelNotFound
+from dfd.errors import BackendUnavailable, ConfigurationError, ModelNotFound
 from dfd.faces.blazeface import BlazeFaceDetector
 from dfd.faces.centerface import CenterFaceDetector
 from dfd.faces.haar import HaarDetector
 from dfd.faces.retinaface import THREE_LEVELS, RetinaFaceDetector
 from dfd.judgement import Decision, OperatingPoint
+from dfd.monitoring.measuring import HOUR_S, tally_of
+from dfd.monitoring.observing import Tallier
 from dfd.pipeline import AnalysisOptions
 from dfd.registry.directory import DirectoryRegistry
+from dfd.rollout.live import LoadedModel
 from dfd.settings import Settings, load_settings
+from dfd.telemetry.metrics import Metrics
 from dfd.types import Verdict
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
@@ -240,3 +248,45 @@ def test_a_version_that_is_fixed_is_not_followed(tmp_path: Path) -> None:
     write_registry(tmp_path, version="1")
     settings = load_settings(models_dir=tmp_path, model_version="1", threads=1)
     assert build_live(settings, opener=FakeVideoOpener(), detector=FakeDetector()).follower is None
+
+
+def test_the_breaker_of_a_model_that_was_replaced_is_told_of_no_more() -> None:
+    failing, metrics = make(FakeServer(faults=[FAILED] * 3)), Metrics("1.2.3")
+    model = (failing.backend, make_manifest())
+    services = build_services(
+        load_settings(), opener=FakeVideoOpener(), detector=FakeDetector(), model=model, metrics=metrics
+    )
+
+    def left_alone() -> float | None:
+        return metrics.registry.get_sample_value("dfd_backend_breaker_open", {"backend": "oip"})
+
+    assert left_alone() == 0
+    for _ in range(3):
+        with pytest.raises(BackendUnavailable):
+            failing.backend.predict(crops(1))
+    assert left_alone() == 1
+    services.model.switch(LoadedModel(FakeAnalyzer(), make(FakeServer()).backend, make_manifest(version="2")))
+    assert left_alone() == 0
+
+
+def test_what_is_scored_aside_counts_for_drift_and_not_among_the_analyses(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"painted by the fake opener")
+    metrics, manifest, store = Metrics("1.2.3"), make_manifest(), FakeTallyStore()
+    live = build_live(
+        load_settings(),
+        opener=FakeVideoOpener(),
+        detector=FakeDetector(),
+        model=(FakeBackend(), manifest),
+        tallier=Tallier(store, lambda: HOUR_S),
+        observer=metrics,
+    )
+    model = live.model.current
+    assert model.aside is not None
+    counted = []
+    for analyzer in (model.aside, model.analyzer):
+        verdict = analyzer.analyze(clip, AnalysisOptions()).verdict.value
+        labels = {"model": "deepfake", "model_version": "1", "verdict": verdict}
+        counted.append(metrics.registry.get_sample_value("dfd_analyses_total", labels))
+    assert counted == [None, 1]
+    until(lambda: sum(store.counts(tally_of(manifest, "score"), 0, 2).values()) == 2)

@@ -70,6 +70,7 @@ def test_a_version_that_does_not_load_leaves_the_old_one(caplog: pytest.LogCaptu
     assert not follower.look()
     assert world.answering == "1"
     assert follower.state == FollowState("champion", "2", "model_corrupt")
+    assert (follower.state.known, follower.state.behind) == (True, True)
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert record.getMessage() == ("deepfake/2 cannot take over: a hash does not hold; version 1 goes on answering")
     world.wanted = "1"
@@ -111,6 +112,7 @@ def test_aliases_that_cannot_be_read_are_complained_of_once(caplog: pytest.LogCa
         follower.look()
     assert len(caplog.records) == 1
     assert follower.state == FollowState("champion", None, "model_not_found")
+    assert (follower.state.known, follower.state.behind) == (False, False)
     world.unreadable = None
     follower.look()
     assert follower.state == FollowState("champion", "1")

@@ -21,13 +21,13 @@ from dfd.jobs.policy import DeliveryPolicy
 from dfd.pipeline import AnalysisOptions, Progress
 from dfd.ports.observing import AnsweredRequest, JobCensus
 from dfd.report import ModelIdentity
-from dfd.rollout.follower import AliasFollower
+from dfd.rollout.follower import AliasFollower, FollowState
 from dfd.rollout.live import LiveModel, LoadedModel
 from dfd.rollout.observed import ObservedAnalyzer
 from dfd.scoring import BackendEvent, BackendEventKind
 from dfd.telemetry.exposition import MetricsPort, renderer
 from dfd.telemetry.metrics import Metrics
-from dfd.telemetry.scraped import CENSUS_S, ModelCollector, QueueCollector
+from dfd.telemetry.scraped import CENSUS_S, BreakerCollector, ModelCollector, QueueCollector
 from dfd.types import Reason
 
 
@@ -179,11 +179,29 @@ def test_the_queue_is_asked_at_a_scrape_and_seldom(metrics: Metrics) -> None:
     assert asked == [0.0, now_s]
 
 
-@pytest.mark.parametrize(("error", "behind"), [(None, 0.0), ("model_corrupt", 1.0)])
-def test_the_model_in_force_is_shown(metrics: Metrics, error: str | None, behind: float) -> None:
-    metrics.register(ModelCollector(lambda: ModelIdentity("deepfake", "2", "5e"), lambda: error))
+@pytest.mark.parametrize(
+    ("wanted", "error", "behind", "known"),
+    [
+        ("2", None, 0.0, 1.0),
+        ("3", "model_corrupt", 1.0, 1.0),
+        (None, "registry_unavailable", 0.0, 0.0),
+        (None, "model_not_found", 0.0, 0.0),
+    ],
+)
+def test_the_model_in_force_is_shown_and_behind_is_who_knows_of_another(
+    metrics: Metrics, wanted: str | None, error: str | None, behind: float, known: float
+) -> None:
+    state = FollowState("champion", wanted, error)
+    metrics.register(ModelCollector(lambda: ModelIdentity("deepfake", "2", "5e"), lambda: state))
     assert value(metrics, "dfd_model_info", model="deepfake", model_version="2", weights_sha256="5e") == 1
     assert value(metrics, "dfd_model_behind") == behind
+    assert value(metrics, "dfd_model_alias_known") == known
+
+
+def test_where_no_alias_is_followed_nothing_is_told_of_one(metrics: Metrics) -> None:
+    metrics.register(ModelCollector(lambda: ModelIdentity("deepfake", "2", "5e"), None))
+    assert value(metrics, "dfd_model_behind") is None
+    assert value(metrics, "dfd_model_alias_known") is None
 
 
 def test_what_happens_to_a_model_server_is_counted(metrics: Metrics) -> None:
@@ -195,10 +213,18 @@ def test_what_happens_to_a_model_server_is_counted(metrics: Metrics) -> None:
     ):
         metrics.backend_event(event)
     assert value(metrics, "dfd_backend_events_total", backend="oip", event="retried", cause="slow") == 1
-    assert value(metrics, "dfd_backend_breaker_open", backend="oip") == 1
+    assert value(metrics, "dfd_backend_events_total", backend="oip", event="breaker_opened", cause="none") == 1
     assert value(metrics, "dfd_backend_request_duration_seconds_sum", backend="oip") == 0.5
-    metrics.backend_event(BackendEvent(kinds.BREAKER_CLOSED, "oip"))
+
+
+def test_a_server_that_is_left_alone_is_read_at_each_scrape(metrics: Metrics) -> None:
+    now = {"oip": True, "tfserving": False}
+    metrics.register(BreakerCollector(lambda: now))
+    assert value(metrics, "dfd_backend_breaker_open", backend="oip") == 1
+    assert value(metrics, "dfd_backend_breaker_open", backend="tfserving") == 0
+    now = {"oip": False}
     assert value(metrics, "dfd_backend_breaker_open", backend="oip") == 0
+    assert value(metrics, "dfd_backend_breaker_open", backend="tfserving") is None
 
 
 def test_webhooks_and_changes_of_the_model_are_counted(metrics: Metrics) -> None:

@@ -88,6 +88,9 @@ def test_drift_shows_psi_where_there_is_a_reference_and_videos_always(scrape: Sc
     its = {"model": "deepfake", "model_version": "2"}
     for name, distance in moved.distances.items():
         assert scrape.value("dfd_drift_psi", **its, measure="fake_probability", reference=name) == distance.psi > 0
+        noise = scrape.value("dfd_drift_noise", **its, measure="fake_probability", reference=name)
+        assert noise == distance.noise > 0
     assert scrape.value("dfd_drift_videos", **its, measure="fake_probability") == 100
     assert scrape.value("dfd_drift_videos", **its, measure="sharpness") == 7
-    assert scrape.value("dfd_drift_psi", **its, measure="sharpness", reference="all") is None
+    for name in ("dfd_drift_psi", "dfd_drift_noise"):
+        assert scrape.value(name, **its, measure="sharpness", reference="all") is None

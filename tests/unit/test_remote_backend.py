@@ -175,12 +175,15 @@ def test_a_server_that_keeps_failing_is_left_alone_and_then_tried() -> None:
     with pytest.raises(BackendUnavailable, match=r"left alone for another 10 s after 3 failures; the last: it failed"):
         made.backend.predict(crops(1))
     assert len(made.server.sizes) == 3
+    assert made.backend.left_alone
     state = made.backend.state()
     assert (state.ready, state.breaker, state.server) == (False, "open", {"name": "deepfake", "ready": True})
     assert state.reason is not None and "it failed" in state.reason
     made.server.now_s = 10.0
+    assert made.backend.left_alone  # it may be asked, and has not answered yet
     made.backend.predict(crops(1))
     assert made.kinds[-2:] == ["breaker_closed", "answered"]
+    assert not made.backend.left_alone
     assert made.backend.state().breaker == "closed"
     assert made.backend.ready()
 

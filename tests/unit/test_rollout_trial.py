@@ -103,6 +103,15 @@ def test_in_a_shadow_the_champion_answers_and_the_challenger_scores_its_share_as
     assert live.identity_for(task.input_sha256).version == "1"
 
 
+def test_both_models_of_a_trial_may_answer_and_one_that_left_may_not() -> None:
+    live = World().live()
+    assert [model.manifest.version for model in live.answering] == ["1", "2"]
+    live.route(None)
+    assert [model.manifest.version for model in live.answering] == ["1"]
+    live.switch(loaded("3"))
+    assert [model.manifest.version for model in live.answering] == ["3"]
+
+
 def test_another_champion_is_left_in_peace(files: tuple[Path, Path]) -> None:
     world = World(make_rollout(champion="7"))
     assert [world.live().analyze(path, OPTIONS).model.version for path in files] == ["1", "1"]
@@ -196,6 +205,17 @@ def test_a_file_is_scored_aside_though_it_is_deleted_meanwhile(clip: Path) -> No
     assert analyzer.contents == [b"a video"]
     [noted] = side.noted
     assert (noted.arm, noted.answered, noted.score, noted.input_sha256) == (Arm.CHALLENGER, False, 0.9, "ab" * 32)
+
+
+def test_what_is_scored_aside_is_no_analysis_that_somebody_asked_for(clip: Path) -> None:
+    side, asked, plain = Side(), FakeAnalyzer(report_of("2")), FakeAnalyzer(report_of("2"))
+    scorer = side.scorer()
+    task = task_of(asked)
+    scorer.offer(clip, OPTIONS, replace(task, model=replace(task.model, aside=plain)))
+    scorer.start()
+    until(lambda: len(side.noted) == 1)
+    scorer.stop()
+    assert (asked.paths, len(plain.paths)) == ([], 1)
 
 
 def test_what_finds_no_place_is_dropped_and_counted_and_nobody_waits(clip: Path) -> None:

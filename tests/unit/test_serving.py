@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
 from tests.live_service import until
 
+from dfd.asgi import hand_out
 from dfd.cli.serving import GracefulServer, bound, inherited
 from dfd.errors import ConfigurationError
+from dfd.telemetry.exposition import MetricsPort
 
 
 def test_a_name_with_several_addresses_is_listened_on_at_each_with_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,3 +92,39 @@ def test_a_request_that_is_broken_off_is_still_answered() -> None:
         server.should_exit = True
         assert answer.result().status_code == 503
         served.result()
+
+
+def scraped(port: MetricsPort) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port.port}/metrics", timeout=30).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("handed_over", [True, False])
+def test_a_service_that_has_a_successor_leaves_the_metrics_port_before_its_last_answer(handed_over: bool) -> None:
+    app, held, came = FastAPI(), threading.Event(), threading.Event()
+
+    @app.get("/")
+    def slow() -> None:
+        came.set()
+        held.wait(30)
+
+    port = MetricsPort(CollectorRegistry(), "127.0.0.1", 0, shared=True)
+    hand_out(app, port)
+    server = GracefulServer(uvicorn.Config(app, log_config=None), delay_s=0, handed_over=handed_over, ready_fd=None)
+    listening = bound("127.0.0.1", 0)
+    with ThreadPoolExecutor(2) as pool:
+        served = pool.submit(server.run, listening)
+        until(lambda: server.started, 10)
+        answer = pool.submit(httpx.get, f"http://127.0.0.1:{listening[0].getsockname()[1]}", timeout=30)
+        assert came.wait(10) and scraped(port)
+        server.should_exit = True
+        until(lambda: not (scraped(port) if handed_over else server.servers[0].is_serving()), 10)
+        assert not answer.done()
+        assert scraped(port) is not handed_over
+        held.set()
+        assert answer.result().status_code == 200
+        served.result()
+    if not handed_over:
+        port.close()

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 FAILURES_TO_OPEN: Final = 3
 """Requests in a row, each with its repetitions, that must fail: one may be bad luck, and each costs its caller time."""
@@ -18,6 +18,16 @@ class BreakerState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """A backend whose requests pass a circuit breaker."""
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether its server failed so often that it is left alone, and has answered nobody since. Asks nobody."""
+        ...
 
 
 class CircuitBreaker:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from dfd.backends.breaker import Guarded
 from dfd.backends.remote import Listener
 from dfd.errors import BackendUnavailable
 from dfd.ports import ModelBackend
@@ -34,6 +35,11 @@ class FallbackBackend(ModelBackend):
     def name(self) -> str:
         """That of the first."""
         return self._first.name
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether the first is, though the second answers; see `dfd.backends.breaker.Guarded`."""
+        return isinstance(self._first, Guarded) and self._first.left_alone
 
     def predict(self, batch: FloatArray) -> npt.NDArray[np.float32]:
         """As `answer`, without who answered."""

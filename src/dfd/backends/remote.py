@@ -105,6 +105,11 @@ class RemoteBackend(ModelBackend):
         """As it was given."""
         return self._name
 
+    @property
+    def left_alone(self) -> bool:
+        """See `dfd.backends.breaker.Guarded`; half-open counts, for nothing has been answered yet."""
+        return self._breaker.state is not BreakerState.CLOSED
+
     def predict(self, batch: FloatArray) -> npt.NDArray[np.float32]:
         """Score a batch, in pieces of what manifest and server take; see `ModelBackend.predict`.
 

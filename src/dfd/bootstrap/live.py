@@ -114,5 +114,9 @@ def build_live(
 
 def _loaded(parts: Parts, tallier: Tallier | None, observer: Observer) -> LoadedModel:
     counting = () if tallier is None else (Tallying(parts.manifest, tallier),)
-    analyzer = ObservedAnalyzer(parts.analyzer(), observer, *counting)
-    return LoadedModel(analyzer, parts.backend, parts.manifest, parts.explained_videos())
+    plain = parts.analyzer()
+    # Drift is told of all that a version was fed, also aside; requests and jobs are what the observer hears of.
+    aside = ObservedAnalyzer(plain, *counting)
+    return LoadedModel(
+        ObservedAnalyzer(plain, observer, *counting), parts.backend, parts.manifest, parts.explained_videos(), aside
+    )

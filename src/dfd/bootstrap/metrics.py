@@ -1,18 +1,20 @@
 """The metrics of a process, from its parts. Collectors of what is read at a scrape are added here."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import dfd
+from dfd.backends.breaker import Guarded
 from dfd.bootstrap.jobs import JobParts
 from dfd.bootstrap.live import Live
 from dfd.report import ModelIdentity
+from dfd.rollout.live import LoadedModel
 from dfd.scoring import BackendEvent
 from dfd.settings import Settings
 from dfd.telemetry.exposition import MetricsPort
 from dfd.telemetry.logs import log_backend_event
 from dfd.telemetry.metrics import Metrics
-from dfd.telemetry.scraped import ModelCollector, QueueCollector
+from dfd.telemetry.scraped import BreakerCollector, ModelCollector, QueueCollector
 from dfd.telemetry.versions import DriftCollector, RolloutCollector
 
 
@@ -38,11 +40,21 @@ def watch(metrics: Metrics, live: Live, jobs: JobParts) -> None:
     def identity() -> ModelIdentity:
         return live.model.current.identity
 
-    follows = None if follower is None else lambda: follower.state.error
+    follows = None if follower is None else lambda: follower.state
     metrics.register(ModelCollector(identity, follows))
+    metrics.register(BreakerCollector(lambda: left_alone(live.model.answering)))
     metrics.register(QueueCollector(jobs.store.census, time.time, time.monotonic))
     metrics.register(DriftCollector(lambda: monitor.drift(identity().name, identity().version), time.monotonic))
     metrics.register(RolloutCollector(lambda: desk.status(identity().name), time.monotonic))
+
+
+def left_alone(models: Iterable[LoadedModel]) -> Mapping[str, bool]:
+    """By the name of its backend, whether the server of any of these models is left alone; none of embedded ones."""
+    found: dict[str, bool] = {}
+    for backend in (model.backend for model in models):
+        if isinstance(backend, Guarded):
+            found[backend.name] = found.get(backend.name, False) or backend.left_alone
+    return found
 
 
 def open_port(settings: Settings, metrics: Metrics, *, shared: bool = False) -> MetricsPort | None:

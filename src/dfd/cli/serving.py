@@ -11,6 +11,7 @@ from typing import Any, Final
 import uvicorn
 
 from dfd.errors import ConfigurationError
+from dfd.telemetry.exposition import PORT_STATE
 
 KEEP_ALIVE_S: Final = 5
 """A connection over which nothing comes for so long is closed."""
@@ -71,7 +72,7 @@ class GracefulServer(uvicorn.Server):
     """A server that takes its leave.
 
     Alone it goes on for a while, for its proxy to notice what `/readyz` says. Where a successor listens on the same
-    sockets it takes no more connections at once, and waits for those it has to come to their end.
+    sockets it takes no more connections and no more scrapes at once, and waits for those it has to come to their end.
     """
 
     def __init__(self, config: uvicorn.Config, *, delay_s: float, handed_over: bool, ready_fd: int | None) -> None:
@@ -102,12 +103,19 @@ class GracefulServer(uvicorn.Server):
         if self._handed_over:
             for server in self.servers:
                 server.close()
+            await self._close_metrics()
             await self._wait(KEEP_ALIVE_S + 1, until_alone=True)
         else:
             await self._wait(self._delay_s, until_alone=False)
         await super().shutdown(sockets)
         # uvicorn does not wait for those whom it has just broken off, and their answers take a few steps yet.
         await self._wait(_LAST_WORDS_S, until_alone=True)
+
+    async def _close_metrics(self) -> None:
+        """Leave `METRICS_PORT` to the successor: scrapes that find now one, now the other, inflate every counter."""
+        port = self.lifespan.state.get(PORT_STATE)
+        if port is not None:
+            await asyncio.to_thread(port.close)  # which takes up to half a second
 
     async def _wait(self, longest_s: float, *, until_alone: bool) -> None:
         """Answer on; a second interrupt ends it."""

@@ -103,7 +103,8 @@ class SideScorer:
         task = waiting.task
         path = _OPEN_FILES / str(waiting.file.fileno())
         try:
-            report = task.model.analyzer.analyze(path, waiting.options, self._heard)
+            analyzer = task.model.aside or task.model.analyzer
+            report = analyzer.analyze(path, waiting.options, self._heard)
         except (_Leaving, InputError):
             return
         except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever a model does, it counts against it

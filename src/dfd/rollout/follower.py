@@ -28,12 +28,22 @@ class FollowState:
     Attributes:
         alias: what is followed.
         wanted: version that it names; None where that is not known.
-        error: code of what keeps that version from answering; None where nothing does.
+        error: code of what keeps that version from answering, or from being known; None where nothing does.
     """
 
     alias: str
     wanted: str | None
     error: str | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether it could be read at the last look which version the alias names."""
+        return self.wanted is not None
+
+    @property
+    def behind(self) -> bool:
+        """Whether a version that is known cannot take over. Where none is, there is nothing to be behind of."""
+        return self.known and self.error is not None
 
 
 class AliasFollower:

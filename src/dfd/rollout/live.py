@@ -38,12 +38,15 @@ class LoadedModel:
         backend: scores its crops.
         manifest: what it says of itself.
         videos: finds faces in videos again, and explains its answers for them; None where that cannot be asked for.
+        aside: analyses files that nobody waits for, so that they do not count as analyses that somebody asked for;
+            None: `analyzer` does.
     """
 
     analyzer: VideoAnalyzer
     backend: ModelBackend
     manifest: ModelManifest
     videos: ExplainedVideos | None = None
+    aside: VideoAnalyzer | None = None
 
     @property
     def identity(self) -> ModelIdentity:
@@ -62,6 +65,11 @@ class LoadedModel:
 
 class Routing(Protocol):
     """Another model beside the one in force, and which of them answers; see `dfd.rollout.trial.Trial`."""
+
+    @property
+    def challenger(self) -> LoadedModel:
+        """The other model."""
+        ...
 
     def answering(self, champion: LoadedModel, input_sha256: str) -> LoadedModel:
         """The model that answers for a file."""
@@ -93,6 +101,12 @@ class LiveModel:
     def current(self) -> LoadedModel:
         """The model that the next analysis begins with."""
         return self._current
+
+    @property
+    def answering(self) -> tuple[LoadedModel, ...]:
+        """All models that files may go to now: the one in force, and the one that is tried beside it."""
+        current, routing = self._current, self._routing
+        return (current,) if routing is None else (current, routing.challenger)
 
     def analyze(
         self, path: Path, options: AnalysisOptions, progress: Callable[[Progress], None] | None = None

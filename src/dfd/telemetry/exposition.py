@@ -5,13 +5,16 @@ import threading
 from collections.abc import Callable
 from socketserver import ThreadingMixIn
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import choose_encoder
 
 from dfd.errors import ConfigurationError
+
+PORT_STATE: Final = "metrics_port"
+"""Key of a `MetricsPort` in the state of an application's lifespan: whoever serves that closes it on handing over."""
 
 
 def renderer(registry: CollectorRegistry) -> Callable[[str], tuple[bytes, str]]:

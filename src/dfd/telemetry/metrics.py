@@ -5,7 +5,6 @@ versions of models from the registry. docs/observability.md lists every metric.
 """
 
 import platform
-from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -231,18 +230,8 @@ class _Backends:
             buckets=_BACKEND_BUCKETS_S,
             registry=registry,
         )
-        self._open = Gauge(
-            "dfd_backend_breaker_open", "1 while a model server is left alone.", ["backend"], registry=registry
-        )
-        self._by_kind: dict[BackendEventKind, Callable[[BackendEvent], None]] = {
-            BackendEventKind.ANSWERED: lambda event: self._duration.labels(event.backend).observe(
-                event.duration_s or 0.0
-            ),
-            BackendEventKind.BREAKER_OPENED: lambda event: self._open.labels(event.backend).set(1),
-            BackendEventKind.BREAKER_CLOSED: lambda event: self._open.labels(event.backend).set(0),
-        }
 
     def happened(self, event: BackendEvent) -> None:
         self._events.labels(event.backend, event.kind.value, event.cause or "none").inc()
-        if event.kind in self._by_kind:
-            self._by_kind[event.kind](event)
+        if event.kind is BackendEventKind.ANSWERED:
+            self._duration.labels(event.backend).observe(event.duration_s or 0.0)

@@ -1,6 +1,6 @@
-"""What is read when somebody scrapes: the queue of jobs, and the model in force."""
+"""What is read when somebody scrapes: the queue of jobs, the model in force, and whether its server is left alone."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from prometheus_client import Metric
@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from dfd.ports.observing import JobCensus
 from dfd.report import ModelIdentity
+from dfd.rollout.follower import FollowState
 from dfd.telemetry.remembered import Remembered
 
 CENSUS_S: Final = 5.0
@@ -59,13 +60,12 @@ class QueueCollector(Collector):
 class ModelCollector(Collector):
     """The version of the model that answers."""
 
-    def __init__(self, current: Callable[[], ModelIdentity], follows: Callable[[], str | None] | None) -> None:
+    def __init__(self, current: Callable[[], ModelIdentity], follows: Callable[[], FollowState] | None) -> None:
         """Tell of `current`.
 
         Args:
             current: the model in force.
-            follows: code of what keeps the process from the version that its alias names, None where nothing does;
-                None where no alias is followed.
+            follows: how following the alias goes; None where none is followed.
         """
         self._current = current
         self._follows = follows
@@ -81,8 +81,33 @@ class ModelCollector(Collector):
         info = GaugeMetricFamily("dfd_model_info", "The model that answers; always 1.", labels=list(labels))
         info.add_metric(list(labels.values()), 1.0)
         yield info
-        if self._follows is not None:
-            behind = float(self._follows() is not None)
-            yield GaugeMetricFamily(
-                "dfd_model_behind", "1 while the version that the alias names cannot take over.", value=behind
-            )
+        if self._follows is None:
+            return
+        state = self._follows()
+        yield GaugeMetricFamily(
+            "dfd_model_behind", "1 while the version that the alias names cannot take over.", float(state.behind)
+        )
+        yield GaugeMetricFamily(
+            "dfd_model_alias_known", "0 while it cannot be read which version the alias names.", float(state.known)
+        )
+
+
+class BreakerCollector(Collector):
+    """Model servers that are left alone now. A backend that answers no more is not asked, whatever became of it."""
+
+    def __init__(self, left_alone: Callable[[], Mapping[str, bool]]) -> None:
+        """Tell of `left_alone`: by name, each backend that has a server and may answer now."""
+        self._left_alone = left_alone
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: the model may not be there yet."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """The family; it has no series where the model is in this process."""
+        found = GaugeMetricFamily(
+            "dfd_backend_breaker_open", "1 while a model server is left alone.", labels=["backend"]
+        )
+        for name, left_alone in self._left_alone().items():
+            found.add_metric([name], float(left_alone))
+        yield found

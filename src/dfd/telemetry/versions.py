@@ -85,9 +85,16 @@ class DriftCollector(_StatusCollector[DriftStatus]):
             "Population stability index of a measure against all videos of the reference, or the real ones.",
             labels=[*names, "reference"],
         )
+        noise = GaugeMetricFamily(
+            "dfd_drift_noise",
+            "What that index stays below 95 times in 100 without any drift, at so many videos.",
+            labels=[*names, "reference"],
+        )
         for one in found.measures:
             videos.add_metric([*version, one.measure], one.videos)
             for reference, distance in one.distances.items():
                 psi.add_metric([*version, one.measure, reference], distance.psi)
+                noise.add_metric([*version, one.measure, reference], distance.noise)
         yield videos
         yield psi
+        yield noise
