@@ -94,6 +94,27 @@ def test_an_analysis_is_deleted_after_a_question(visit: Visit, service: Served, 
         assert client.get(f"/v1/jobs/{job_id}").status_code == 404
 
 
+def test_escape_deletes_nothing_after_a_yes_that_failed(
+    visit: Visit, service: Served, fresh: Callable[..., Path]
+) -> None:
+    page = visit.page
+    visit.expected.append("ERR_FAILED")
+    job_id = visit.upload_and_wait(fresh())
+    page.route("**/forget", lambda route: route.abort())
+    page.get_by_role("button", name="Delete this analysis").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#notice")).to_contain_text("The service does not answer.")
+    page.unroute("**/forget")
+    page.get_by_role("button", name="Delete this analysis").click()
+    # Firefox and Safari leave the answer as it is where Escape closes the dialog, so it must be gone by now.
+    assert page.evaluate("document.querySelector('#sure').returnValue") == ""
+    page.keyboard.press("Escape")
+    expect(page.locator("#sure")).to_be_hidden()
+    page.wait_for_timeout(300)
+    with service.client() as client:
+        assert client.get(f"/v1/jobs/{job_id}").status_code == 200
+
+
 def test_whoever_runs_the_service_sees_its_model_queue_and_drift(visit: Visit, service: Served) -> None:
     service.ended(service.submit(SAMPLES / "real_hopper.mp4"))
     visit.page.goto("/admin")

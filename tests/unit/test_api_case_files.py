@@ -1,12 +1,13 @@
 """Reports for people over HTTP: made of the job's report and its upload, bounded, and refused in words."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from tests.api_client import FakeAnalyzer, assert_problem, client_of, make_services
+from tests.api_client import FakeAnalyzer, assert_problem, client_of, make_services, upload
 from tests.case_reports import EVIL, pdf_text
 from tests.explained import UNFAITHFUL, explainable
 from tests.fakes import FakeBackend, FakeDetector, make_report
@@ -74,6 +75,62 @@ async def test_without_its_upload_a_job_has_a_report_without_pictures() -> None:
     page = (await shop.get("report.html")).text
     assert "data:image" not in page
     assert "the file is no longer kept" in page
+
+
+def known() -> House:
+    """Whose analyzer's report names the file that is handed in, so that it answers for the same file again."""
+    return House(analyzer=FakeAnalyzer(replace(REPORT, input_sha256=hashlib.sha256(b"video").hexdigest())))
+
+
+async def handed_in_again(shop: Shop) -> str:
+    """The same file once more: answered from the first job; that one's id, while the shop speaks of the second."""
+    async with client_of(shop.app) as client:
+        job = (await client.post("/v1/jobs", files=upload())).json()["jobs"][0]
+    assert job["answered_from"] == shop.job_id
+    shop.job_id = job["id"]
+    return str(job["answered_from"])
+
+
+async def test_a_job_answered_from_an_earlier_one_shows_the_file_of_that_one() -> None:
+    backend = FakeBackend(contrast_of_mouth)
+    videos = ExplainedVideos(opener(), Explainer(FakeDetector([FACE]), backend, manifest_of()))
+    shop = await Shop(known(), videos).opened()
+    first_id = await handed_in_again(shop)
+    page = (await shop.get("report.html")).text
+    assert page.count('src="data:image/jpeg;base64,') == 6
+    asked = len(backend.batch_sizes)
+    assert (await shop.get("report.html")).text == page
+    assert len(backend.batch_sizes) == asked
+    shop.house.store.change(first_id, Job.without_input)
+    page = (await shop.get("report.html")).text
+    assert "data:image" not in page
+    assert "the file is no longer kept" in page
+
+
+async def test_no_pictures_outlive_the_job_whose_file_they_are_of() -> None:
+    shop = await Shop(known()).opened()
+    first_id = await handed_in_again(shop)
+    assert "data:image" in (await shop.get("report.html")).text
+    kept = shop.app.state.explanations._kept
+    assert kept._pictures
+    async with client_of(shop.app) as client:
+        assert (await client.post(f"/v1/jobs/{first_id}/forget")).status_code == 200
+    assert not kept._pictures
+    assert kept._bytes == 0
+    page = (await shop.get("report.html")).text
+    assert "data:image" not in page
+    assert "the file is no longer kept" in page
+
+
+async def test_a_job_answered_from_an_earlier_one_is_forgotten_with_its_report_alone() -> None:
+    shop = await Shop(known()).opened()
+    first_id = await handed_in_again(shop)
+    assert "data:image" in (await shop.get("report.html")).text
+    async with client_of(shop.app) as client:
+        assert (await client.post(f"/v1/jobs/{shop.job_id}/forget")).status_code == 200
+    assert not shop.app.state.explanations._kept._pictures
+    shop.job_id = first_id
+    assert "data:image" in (await shop.get("report.html")).text
 
 
 async def test_of_another_model_there_are_no_pictures() -> None:

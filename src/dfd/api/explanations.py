@@ -13,7 +13,7 @@ from dfd.api.services import Services
 from dfd.casefile.content import KeyFrames
 from dfd.casefile.forms import CaseForm, Paper, case_file
 from dfd.casefile.moments import FILE_CHANGED, FILE_GONE, NO_FACES, OTHER_MODEL, key_frames_of
-from dfd.errors import ArtifactNotFound, ExplanationUnavailable, InputError, Overloaded
+from dfd.errors import ArtifactNotFound, ExplanationUnavailable, InputError, JobNotFound, Overloaded
 from dfd.explanation.faces import FacePlace
 from dfd.explanation.videos import ExplainedVideos, Form
 from dfd.job import Job
@@ -67,9 +67,9 @@ class KeptPictures:
                 self._bytes -= len(forgotten)
 
     def forget(self, job_id: str) -> None:
-        """Forget the pictures of a job, whose keys begin with its name."""
+        """Forget the pictures of a job, and those of its file in reports of others: their keys hold its name."""
         with self._lock:
-            for key in [key for key in self._pictures if isinstance(key, tuple) and key[0] == job_id]:
+            for key in [key for key in self._pictures if isinstance(key, tuple) and job_id in key]:
                 self._bytes -= len(self._pictures.pop(key))
 
 
@@ -125,11 +125,11 @@ class ExplanationDesk:
         return await self._run(lambda: self._regions(jobs, job_id, track_id))
 
     def forget(self, job_id: str) -> None:
-        """Forget what was drawn of a job."""
+        """Forget what was drawn of a job, also for those that were answered from it."""
         self._kept.forget(job_id)
 
     async def case_file(self, jobs: JobDesk, job_id: str, form: CaseForm, paper: Paper) -> bytes:
-        """The report of a case, with pictures while the upload is kept.
+        """The report of a case, with pictures while the upload, or that of the job it was answered from, is kept.
 
         Raises:
             JobNotFound, ReportNotReady: there is none.
@@ -141,23 +141,24 @@ class ExplanationDesk:
     def _case_file(self, jobs: JobDesk, job_id: str, form: CaseForm, paper: Paper) -> bytes:
         model, job = self._services.model.current, jobs.get(job_id)
         report: dict[str, Any] = json.loads(jobs.report(job_id))
-        key = (job_id, form, paper, model.manifest.weights_sha256)
-        kept = None if job.input_key is None else self._kept.get(key)
+        source = _source_of(jobs, job)
+        key = (job_id, source.job_id, form, paper, model.manifest.weights_sha256)
+        kept = None if source.input_key is None else self._kept.get(key)
         if kept is None:
             labels = [("job", job_id), *([("named by its owner", job.external_id)] if job.external_id else [])]
-            kept = case_file(form, report, labels, self._key_frames(jobs, job, report, model.videos), paper)
-            if job.input_key is not None:
+            kept = case_file(form, report, labels, self._key_frames(jobs, source, report, model.videos), paper)
+            if source.input_key is not None:
                 self._kept.put(key, kept)
         return kept
 
     @staticmethod
-    def _key_frames(jobs: JobDesk, job: Job, report: dict[str, Any], videos: ExplainedVideos | None) -> KeyFrames:
+    def _key_frames(jobs: JobDesk, source: Job, report: dict[str, Any], videos: ExplainedVideos | None) -> KeyFrames:
         if not report["face_scores"]:
             return NO_FACES
         if videos is None:
             return OTHER_MODEL
         try:
-            with jobs.uploads.local_file(job) as path:
+            with jobs.uploads.local_file(source) as path:
                 return key_frames_of(videos.moments(path, report), report)
         except (ArtifactNotFound, ExplanationUnavailable, InputError) as error:
             return next(told for kind, told in _NO_PICTURES.items() if isinstance(error, kind))
@@ -227,6 +228,14 @@ class ExplanationDesk:
 
     def _too_many(self) -> Overloaded:
         return Overloaded("too many pictures are being made, try again later", self._services.policy.retry_after_s)
+
+
+def _source_of(jobs: JobDesk, job: Job) -> Job:
+    """The job whose upload a job's answer is of; itself, which then has none either, where that one is gone."""
+    try:
+        return job if job.answered_from is None else jobs.get(job.answered_from)
+    except JobNotFound:
+        return job
 
 
 def _of_the_upload(work: Callable[[], Made]) -> Made:

@@ -28,7 +28,7 @@ from dfd.types import Verdict
 Data = Mapping[str, Any]
 
 MOST_COURSES: Final = 8
-"""Faces whose course is drawn, the most suspicious first."""
+"""Faces whose course is drawn, the leading one first."""
 
 MOST_ROWS: Final = 60
 """Rows of a table: a crowd, or an hour of flicker, must not make a book."""
@@ -86,8 +86,8 @@ def _answer(report: Data) -> Iterator[Block]:
     point = report["operating_point"]
     threshold = report["threshold"]
     yield Paragraph(
-        f"Calibrated probability that the most suspicious face is fake: {number(report['fake_probability'])}. A video "
-        f"is called fake from {threshold:.3f}"
+        "Calibrated probability that the leading face (the most suspicious of those that can be judged, if any can) is "
+        f"fake: {number(report['fake_probability'])}. A video is called fake from {threshold:.3f}"
         + (f" (operating point {plain(point)})" if point else "")
         + _undecided(report)
     )
@@ -138,18 +138,17 @@ def _faces(report: Data) -> Iterator[Block]:
     yield Table(head, rows[:MOST_ROWS], (1, 1.3, 1.3, 1.2, 2, 1.5, 1.2), frozenset(range(1, 7)))
     yield from _left_out(rows, "faces")
     yield Paragraph(
-        "The first face is the most suspicious and leads; track_id is what the JSON report calls a face. Each dot is "
-        "one sampled frame: its height is the probability that this face is fake; the dashed line is the threshold, "
-        "shaded is where every sample reaches it.",
+        "The first face leads: the most suspicious of those that can be judged, where there are any. Faces that cannot "
+        "(too few samples, too small, dark or blurred, or unlike those of training) stand behind, whatever they score. "
+        "track_id is what the JSON report calls a face. Each dot is one sampled frame: its height is the probability "
+        "that this face is fake; the dashed line is the threshold, shaded is where every sample reaches it.",
         is_note=True,
     )
     for track in tracks[:MOST_COURSES]:
         yield Heading(f"Face {number_of[track['track_id']]}", 3)
         yield course(report, track["track_id"])
     if len(tracks) > MOST_COURSES:
-        yield Paragraph(
-            f"The courses of {len(tracks) - MOST_COURSES} less suspicious faces are not drawn.", is_note=True
-        )
+        yield Paragraph(f"The courses of {len(tracks) - MOST_COURSES} faces further down are not drawn.", is_note=True)
     yield from _segments(report)
 
 
@@ -205,7 +204,7 @@ def _method(report: Data) -> Iterator[Block]:
     yield Paragraph(
         "Frames are sampled evenly over the video. Every face in them is found, followed, cut out and scored by a "
         "neural network; its answers are calibrated on videos that it had not seen, averaged for each face, and the "
-        "most suspicious face decides. Where the evidence is too thin, the answer is inconclusive."
+        "most suspicious face that can be judged decides. Where the evidence is too thin, the answer is inconclusive."
     )
     step = f"{coverage['sampling_step_s']:.2f} s"
     yield Facts(

@@ -31,7 +31,7 @@ class Segment:
 
 
 def face_numbers(report: Data) -> dict[int, int]:
-    """What people call the track of each `track_id`: from 1, the most suspicious first, as on the page."""
+    """What people call the track of each `track_id`: from 1, the leading one first, as on the page."""
     return {track["track_id"]: number for number, track in enumerate(report["tracks"], 1)}
 
 

@@ -11,7 +11,7 @@ VERDICT_TONES: Final = {Verdict.FAKE: Tone.FAKE, Verdict.REAL: Tone.REAL, Verdic
 
 VERDICTS: Final = {
     Verdict.FAKE: "The most suspicious face reaches the threshold from which a video is called fake.",
-    Verdict.REAL: "No face comes near the threshold from which a video is called fake.",
+    Verdict.REAL: "Every face that can be judged scores clearly below the threshold from which a video is called fake.",
     Verdict.INCONCLUSIVE: "The evidence does not decide. This is an answer: no guess stands behind it.",
 }
 

@@ -1,6 +1,6 @@
 """Two analyses side by side: what they have in common, and what not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -30,6 +30,30 @@ class Row:
         return self.values[0] != self.values[1]
 
 
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A scored face in a small drawing; whether it reaches the threshold."""
+
+    x: float
+    y: float
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The scores of an analysis over time.
+
+    Attributes:
+        dots: of each face at most one for a pixel, the most suspicious: an hour of scores must not make a heavy page.
+        scores: how many there are in all.
+        over: how many of all reach the threshold.
+    """
+
+    dots: Sequence[Dot]
+    scores: int
+    over: int
+
+
 comparisons = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
@@ -46,7 +70,9 @@ async def compare(
         return pages_of(request).answer("compare.html", both=None, rows=[], courses=[])
     manifest = services.model.current.manifest
     both = await front.ask(lambda: [found_analysis(one, front, manifest) for one in chosen])
-    return pages_of(request).answer("compare.html", both=both, rows=rows_of(both), courses=[course(x) for x in both])
+    return pages_of(request).answer(
+        "compare.html", both=both, rows=rows_of(both), courses=[course(x.report) for x in both]
+    )
 
 
 def rows_of(both: Sequence[Analysis]) -> list[Row]:
@@ -55,19 +81,21 @@ def rows_of(both: Sequence[Analysis]) -> list[Row]:
     return [Row(name, (columns[0][name], columns[1][name])) for name in columns[0]]
 
 
-def course(analysis: Analysis) -> list[dict[str, Any]]:
-    """Every scored face as a dot of a small drawing, `_WIDTH` by `_HEIGHT`."""
-    report = analysis.report
+def course(report: Mapping[str, Any]) -> Course:
+    """The scores of a report as a small drawing, `_WIDTH` by `_HEIGHT`."""
     scores = report.get("face_scores", [])
     last_s = max((score["pts_s"] for score in scores), default=0.0) or 1.0
-    return [
-        {
-            "x": round(4 + score["pts_s"] / last_s * (_WIDTH - 8), 1),
-            "y": round(4 + (1 - score["fake_probability"]) * (_HEIGHT - 8), 1),
-            "over": score["fake_probability"] >= report["threshold"],
-        }
-        for score in scores
-    ]
+    highest: dict[tuple[int, int], Dot] = {}
+    for score in sorted(scores, key=lambda score: float(score["fake_probability"])):
+        x = 4 + score["pts_s"] / last_s * (_WIDTH - 8)
+        y = 4 + (1 - score["fake_probability"]) * (_HEIGHT - 8)
+        is_over = score["fake_probability"] >= report["threshold"]
+        highest[score["track_id"], round(x)] = Dot(round(x, 1), round(y, 1), is_over)  # a higher one takes the place
+    return Course(
+        dots=list(highest.values()),
+        scores=len(scores),
+        over=sum(score["fake_probability"] >= report["threshold"] for score in scores),
+    )
 
 
 def _facts(analysis: Analysis) -> dict[str, str]:

@@ -55,7 +55,7 @@ class Face:
     """One face that was followed.
 
     Attributes:
-        number: as people count them, from 1, the most suspicious first.
+        number: as people count them, from 1, the leading one first.
         track_id: as the report counts them.
         probability: of fake, the mean over its samples.
         start_s: time of its first sample.
@@ -93,7 +93,7 @@ class Result:
         threshold: from which a video is called fake.
         scale: the same, drawn; None where nothing was scored.
         meaning: None where the model that answered is not the one at hand, or nobody counted.
-        faces: most suspicious first.
+        faces: as `dfd.aggregation` orders them, the leading one first.
         blind_spots: what the model cannot see; empty where the model at hand is another.
         report: its JSON form.
         same_model: whether the model at hand made it, so that it can be explained.

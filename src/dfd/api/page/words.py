@@ -27,9 +27,17 @@ PROBLEMS: Final[Mapping[str, Words]] = {
         "Check that it plays on your computer, then upload it again, or try another copy.",
     ),
     "no_video_stream": Words("This file has sound but no picture.", "Choose a file with a video in it."),
+    "decode_timed_out": Words(
+        "The video takes too long to decode.", "Cut out the part that matters, or scale it down to a smaller picture."
+    ),
+    "decode_out_of_memory": Words(
+        "The video takes too much memory to decode.",
+        "Scale it down to a smaller picture, or cut out the part that matters.",
+    ),
     "unsupported_codec": Words(
         "The video or photograph is stored in a format that cannot be decoded here.",
-        "Convert a video to MP4 with H.264, a photograph to JPEG or PNG, and try again; keep the original for your records.",
+        "Convert a video to MP4 with H.264, a photograph to JPEG or PNG, and try again; keep the original for your "
+        "records.",
     ),
     "media_too_large": Words(
         "The picture is too large, or the video too long, for this service.", "Cut out the part that matters."
@@ -46,6 +54,9 @@ PROBLEMS: Final[Mapping[str, Words]] = {
     "malformed_upload": Words("The upload broke off before its end.", "Check your connection and try again."),
     "unsupported_content_type": Words("The upload did not come as a file.", "Choose the file again."),
     "unauthorized": Words("You are not signed in, or no longer.", "Sign in with your API key."),
+    "forbidden": Words(
+        "Your key does not allow this.", "Sign in with a key that does, or ask whoever runs this service for one."
+    ),
     "cross_site": Words(
         "The request came from another site, and was refused.", "Open this service itself and try again."
     ),
@@ -79,6 +90,7 @@ PROBLEMS: Final[Mapping[str, Words]] = {
     "backend_unavailable": Words("The model does not answer at this moment.", _LATER),
     "unavailable": Words("A part of the service is away.", _LATER),
     "job_store_unavailable": Words("The list of analyses cannot be reached.", _LATER),
+    "identity_unavailable": Words("Tokens cannot be checked at this moment.", _LATER),
     "registry_unavailable": Words("The list of models cannot be reached.", _LATER),
     "storage_unavailable": Words("The store of uploaded files cannot be reached.", _LATER),
     "storage_full": Words("There is no room left for the upload.", "Tell whoever runs this service; try later."),
@@ -145,7 +157,7 @@ STATES: Final[Mapping[str, str]] = {
 
 VERDICTS: Final[Mapping[str, Words]] = {
     "fake": Words("Fake", "At least one face scores clearly above the threshold."),
-    "real": Words("Real", "Every face scores clearly below the threshold."),
+    "real": Words("Real", "Every face that can be judged scores clearly below the threshold."),
     "inconclusive": Words("Inconclusive", "There is not enough evidence to call this video fake or real."),
 }
 

@@ -13,16 +13,17 @@ export function faces(main, { signal, seek }) {
     main.querySelector("#stage").scrollIntoView({ block: "nearest" });
   }, { signal });
   main.querySelector("#all-faces")?.addEventListener("click", (event) => {
-    for (const face of main.querySelectorAll(".face[hidden]")) face.hidden = false;
-    event.target.remove();
-    thumbs(main, signal);
+    const more = main.querySelectorAll(".face[hidden]");
+    for (const face of more) face.hidden = false;
+    giveWay(event.target, more[0].querySelector(".thumb"));
   });
   for (const moment of main.querySelectorAll(".moment")) explained(moment, main.dataset.source, signal);
   main.querySelector("#load-regions")?.addEventListener("click", (event) => parts(main, event.target, signal));
   thumbs(main, signal);
 }
 
-/** Load the thumbnails that are near to be seen, a few at a time; what cannot be had stays an empty place. */
+/** Load the thumbnails that are near to be seen, also those of faces not shown yet, a few at a time; what cannot be had
+ * stays an empty place. */
 function thumbs(main, signal) {
   const waiting = [];
   let open = 0;
@@ -30,6 +31,7 @@ function thumbs(main, signal) {
     while (open < AT_ONCE && waiting.length && !signal.aborted) load(waiting.shift());
   };
   const load = async (image) => {
+    if (!image.dataset.thumb) return;
     open += 1;
     image.src = image.dataset.thumb;
     delete image.dataset.thumb;

@@ -35,7 +35,10 @@ export function review(main, { signal, go }) {
     }
   }, { signal });
   const dialog = main.querySelector("#sure");
-  main.querySelector("#forget")?.addEventListener("click", () => dialog.showModal(), { signal });
+  main.querySelector("#forget")?.addEventListener("click", () => {
+    dialog.returnValue = ""; // an answer given before stays, and Escape does not take it back in every browser
+    dialog.showModal();
+  }, { signal });
   dialog?.addEventListener("close", async () => {
     if (dialog.returnValue !== "yes") return;
     try {
