@@ -26,6 +26,10 @@ USE_NOTED_EVERY_S: Final = 60.0
 LONGEST_TOKEN: Final = 8192
 """Characters of a credential at most; a longer one is none."""
 
+MOST_DAYS: Final = 36_500
+"""Days that a key with an end is good for at most, so that its end is a date that calendars know."""
+
+_DAY_S: Final = 86_400.0
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _TOKEN: Final = re.compile(KEY_PREFIX + r"(?P<key_id>[0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 _LONGEST_NAME: Final = 128
@@ -160,7 +164,7 @@ def new_key(
         tenant: whose it is.
         scopes: what its bearer may do, at least one.
         now_s: the time.
-        valid_s: for how long; None is for ever.
+        valid_s: for how long, at most `MOST_DAYS`; None is for ever.
         allowance: how often its bearer may ask.
 
     Returns:
@@ -169,8 +173,8 @@ def new_key(
     Raises:
         InvalidParameter: one of them is not as it must be.
     """
-    if valid_s is not None and valid_s <= 0:
-        raise InvalidParameter("a key must be valid for a while")
+    if valid_s is not None and not 0 < valid_s <= MOST_DAYS * _DAY_S:  # turned round, so that NaN is refused too
+        raise InvalidParameter(f"a key must be valid for a while, and for {MOST_DAYS} days at most")
     key_id = secrets.token_hex(6)
     token = f"{KEY_PREFIX}{key_id}_{secrets.token_urlsafe(32)}"
     expires_at_s = None if valid_s is None else now_s + valid_s

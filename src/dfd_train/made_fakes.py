@@ -149,7 +149,8 @@ def _name(clip: Clip) -> str:
 
 def _allowed(store: ForgedStore | None, reals: Sequence[Faces]) -> dict[str, list[str]]:
     """Keys of forged clips by family: those that nobody and no source went into but what is among the reals."""
-    persons = {person for clip, _ in reals for person in clip.persons}
+    # where a set names nobody, the forge lets the source stand for a person
+    persons = {person for clip, _ in reals for person in clip.persons or (clip.source,)}
     sources = {clip.source for clip, _ in reals}
     found: dict[str, list[str]] = {}
     for facts in store.facts() if store else ():

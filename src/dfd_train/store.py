@@ -1,7 +1,8 @@
 """The crop store: faces cut out of a data set once, so that training never decodes a video.
 
 One ``.npz`` a clip, written whole or not at all, so that an interrupted build goes on where it stopped. The folder is
-named after the settings it was built with: a store of other settings is another store.
+named after the settings it was built with: a store of other settings is another store. Each ``.npz`` says which file
+it was cut from, since two data sets may use the same names.
 """
 
 import dataclasses
@@ -10,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,18 +19,22 @@ from tqdm import tqdm
 
 from dfd.cropping import crop_face
 from dfd.errors import InputError
+from dfd.evaluation.samples import file_stamp
 from dfd.manifest import Alignment, InputContract, Layout
 from dfd.ports import FaceDetector, VideoOpener
 from dfd.quality import measure
 from dfd.sampling import sampling_times
 from dfd.types import QUALITY_MEASURES, BoundingBox, FaceDetection, FloatArray, Frame, ImageU8
 from dfd_train.datasets import Clip
+from dfd_train.datasets.plain import CSV, FOLDERS
 from dfd_train.landmarks import FaceMesh
 
 WIDE_PX = 192
 WIDE_MARGIN = 0.35
 _FORMAT = 2
 """Of the files; raised when they hold something else, so that no old store is taken for a new one."""
+_ORIGIN = "origin"
+"""Where the files keep the clip's origin. It came without a new format: see `CropStore._holds`."""
 _WIDE = InputContract(WIDE_PX, Layout.NHWC, 0.0, 1.0, WIDE_MARGIN, Alignment.EYES, frames=2)
 
 
@@ -109,7 +115,7 @@ class CropStore:
         self._folder = root / settings.digest
 
     def build(self, clips: Sequence[Clip], opener: VideoOpener, detector: FaceDetector, *, progress: bool) -> None:
-        """Cut the faces of every clip that is not in the store yet.
+        """Cut the faces of every clip that is not in the store yet, or whose file is another than that which was cut.
 
         Raises:
             InputError: a clip cannot be read; the message names it.
@@ -117,23 +123,37 @@ class CropStore:
         self._folder.mkdir(parents=True, exist_ok=True)
         mesh = FaceMesh()
         for clip in tqdm(clips, "cutting faces", unit="clip", disable=not progress):
-            target = self._path(clip)
-            if target.exists():
+            if self._holds(clip):
                 continue
+            origin = _origin(clip)
             try:
                 crops = self._cut(clip, opener, detector, mesh)
             except InputError as error:
                 raise type(error)(f"{clip.path}: {error}") from error
-            partial = target.with_suffix(".partial")
+            partial = self._path(clip).with_suffix(".partial")
+            arrays: dict[str, Any] = {name: getattr(crops, name) for name in ClipCrops.__slots__}
             with partial.open("wb") as file:
-                np.savez(file, **{name: getattr(crops, name) for name in ClipCrops.__slots__})
-            partial.rename(target)
+                np.savez(file, **arrays | {_ORIGIN: np.array(origin)})
+            partial.rename(self._path(clip))
 
     def read(self, clip: Clip) -> ClipCrops:
         """The faces of a clip."""
         with np.load(self._path(clip)) as data:
             arrays = {name: data[name] for name in ClipCrops.__slots__ if name != "sampled"}
             return ClipCrops(**arrays, sampled=int(data["sampled"]))
+
+    def _holds(self, clip: Clip) -> bool:
+        """Whether faces of this very file are there.
+
+        Stores of before there were origins are good still for sets whose names are their own, but not where users name
+        the files: there two sets may have cut the same names.
+        """
+        if not self._path(clip).exists():
+            return False
+        with np.load(self._path(clip)) as data:
+            if _ORIGIN not in data:
+                return clip.dataset not in {FOLDERS, CSV}
+            return str(data[_ORIGIN]) == _origin(clip)
 
     def _path(self, clip: Clip) -> Path:
         return self._folder / f"{clip.key}.npz"
@@ -148,6 +168,15 @@ class CropStore:
                 if found:
                     faces.add(frame, max(found, key=lambda face: face.box.area_px2), mesh)
         return faces.crops()
+
+
+def _origin(clip: Clip) -> str:
+    """What tells a clip's file from another of its name: the hash if it is known, else size and time of writing.
+
+    Of many pictures the first and the last stand for all.
+    """
+    ends = (clip.frames[0], clip.frames[-1]) if clip.frames else (clip.path,)
+    return clip.sha256 or " ".join(file_stamp(path) for path in ends)
 
 
 class _Faces:

@@ -1,13 +1,14 @@
 """``dfd keys`` and ``dfd audit`` on a table of their own."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.cli_process import Cli, lines
 
 from dfd.access.authenticator import Authenticator
-from dfd.caller import Allowance, Scope
+from dfd.caller import EVERY_SCOPE, Allowance, Scope, new_key
 from dfd.errors import Unauthorized
 from dfd.job_store.sql import SqlJobStore
 from dfd.signing import secret_of
@@ -48,6 +49,26 @@ def test_a_key_is_made_shown_once_listed_and_revoked(cli: Cli, tmp_path: Path) -
     ]
     assert "[red]web" in cli.run("audit", "--action", "key.created", DATA_DIR=data).stdout
     assert token not in json.dumps(done)
+
+
+@pytest.mark.parametrize("days", ["36501", "9999999", "inf", "nan"])
+def test_a_key_beyond_any_calendar_is_refused(cli: Cli, tmp_path: Path, days: str) -> None:
+    data = str(tmp_path / "data")
+    refused = cli.run("keys", "create", "web", "--days", days, DATA_DIR=data)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert cli.run("keys", "list", "--json", DATA_DIR=data).stdout == ""
+
+
+def test_keys_beyond_any_calendar_that_are_there_are_listed(cli: Cli, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    assert cli.run("keys", "create", "web", "--days", "36500", DATA_DIR=data).returncode == 0
+    store = SqlJobStore(f"sqlite:///{data}/jobs.sqlite3")
+    kept, _ = new_key("old", "acme", EVERY_SCOPE, 1000.0, 50.0)
+    store.keys().add(replace(kept, expires_at_s=864_000_000_000.0))
+    store.close()
+    listed = cli.run("keys", "list", "--tenant", "acme", "--json", DATA_DIR=data)
+    assert [row["expires_at"] for row in lines(listed.stdout)] == ["9999-12-31T23:59:59.000Z"]
+    assert cli.run("keys", "list", DATA_DIR=data).returncode == 0
 
 
 def test_receivers_of_a_tenant_are_told_their_secret(cli: Cli) -> None:

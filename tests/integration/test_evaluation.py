@@ -1,6 +1,7 @@
 """An evaluation from list to report: with fakes that score by file name, with real encoders, and on real clips."""
 
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -161,6 +162,36 @@ def test_more_conditions_are_added_to_what_is_there(tmp_path: Path) -> None:
     opener = NamedOpener()
     make_study(listed, tmp_path / "out", resume=True).carry_out(make_runner(opener))
     assert len(opener.opened) == 2 * 8
+
+
+def test_files_of_another_set_with_the_same_names_are_judged_again(tmp_path: Path) -> None:
+    sets = [tmp_path / name for name in ("one", "other")]
+    for folder in sets:
+        folder.mkdir()
+    first, _ = (make_list(folder) for folder in sets)
+    (sets[1] / "real-a-10").write_bytes(b"another video")
+    make_study(read_samples(first), tmp_path / "out").carry_out(make_runner(NamedOpener()))
+    for path in sets[0].glob("*-*"):  # as a copy that keeps times would have it
+        facts = path.stat()
+        if path.name != "real-a-10":
+            os.utime(sets[1] / path.name, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    other = read_samples(sets[1] / "list.csv")
+    opener = NamedOpener()
+    make_study(other, tmp_path / "out", resume=True).carry_out(make_runner(opener))
+    assert opener.opened == ["real-a-10"] * 3
+    again = NamedOpener()
+    make_study(other, tmp_path / "out", resume=True).carry_out(make_runner(again))
+    assert again.opened == []
+
+
+def test_a_list_that_grew_is_gone_on_with(tmp_path: Path) -> None:
+    path = make_list(tmp_path)
+    make_study(read_samples(path), tmp_path / "out").carry_out(make_runner(NamedOpener()))
+    (tmp_path / "fake-e-230").write_bytes(b"new")
+    path.write_text(path.read_text(encoding="utf-8") + "fake-e-230,fake,swap\n", encoding="utf-8")
+    opener = NamedOpener()
+    make_study(read_samples(path), tmp_path / "out", resume=True).carry_out(make_runner(opener))
+    assert opener.opened == ["fake-e-230"] * 3
 
 
 def test_results_of_another_model_are_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from tests.train.test_training import TINY_PAIRS, make_clip
 
 from dfd.types import ImageU8
+from dfd_train.forge import forge_clips
 from dfd_train.forged_store import ForgedClip, ForgedStore
 from dfd_train.made_fakes import Extras, MadeFakes
 from dfd_train.store import WIDE_PX
@@ -56,6 +57,18 @@ def test_forged_clips_of_people_held_out_are_not_used(tmp_path: Path) -> None:
         real, fake = made.draw(np.random.default_rng(seed))
         assert {int(picture.max()) for picture in real} == {10}
         assert {int(picture.max()) for picture in fake} == {110}
+
+
+def test_where_nobody_is_named_the_source_stands_for_a_person(tmp_path: Path) -> None:
+    """As it does in the forge."""
+    nobody = [(replace(clip, persons=()), crops) for clip, crops in CLIPS]
+    reals = forge_clips(nobody)
+    for clip, value in ((reals[0], 10), (replace(reals[0], person="s9"), 60)):
+        store = forged(tmp_path, f"{value}", (clip.person,), (clip.source,), value)
+    made = MadeFakes(nobody, Extras(forged=store), replace(TINY_PAIRS, made=MappingProxyType({"decoded": 1.0})))
+    for seed in range(12):
+        real, _ = made.draw(np.random.default_rng(seed))
+        assert {int(picture.max()) for picture in real} == {10}
 
 
 def test_families_without_a_clip_are_left_out(tmp_path: Path) -> None:

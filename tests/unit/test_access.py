@@ -1,6 +1,7 @@
 """API keys, who is let in by them, and what is written down."""
 
 import logging
+import math
 from dataclasses import replace
 
 import pytest
@@ -18,6 +19,7 @@ from dfd.caller import (
     EVERY_SCOPE,
     KEY_PREFIX,
     LONGEST_TOKEN,
+    MOST_DAYS,
     Allowance,
     Caller,
     Scope,
@@ -27,6 +29,7 @@ from dfd.caller import (
     scopes_of,
     scopes_to_text,
 )
+from dfd.cli import keys_commands
 from dfd.cli.keys_commands import ActionName, ScopeName
 from dfd.errors import InvalidParameter, JobStoreUnavailable, KeyNotFound, Unauthorized
 from dfd.ports.access import TokenVerifier
@@ -193,7 +196,9 @@ def test_a_key_has_a_name_of_one_line(name: str) -> None:
 def test_a_key_that_would_be_of_no_use_is_not_made() -> None:
     with pytest.raises(InvalidParameter):
         new_key("web", "acme", frozenset(), NOW_S, None)
-    for valid_s in (0.0, -1.0):
+    longest_s = MOST_DAYS * 86_400.0
+    assert new_key("web", "acme", EVERY_SCOPE, NOW_S, longest_s)[0].expires_at_s == NOW_S + longest_s
+    for valid_s in (0.0, -1.0, longest_s + 1, math.inf, math.nan):
         with pytest.raises(InvalidParameter):
             new_key("web", "acme", EVERY_SCOPE, NOW_S, valid_s)
     with pytest.raises(InvalidParameter):
@@ -211,6 +216,7 @@ def test_scopes_are_written_and_read_and_unknown_ones_grant_nothing() -> None:
 def test_the_command_line_knows_every_scope_and_action() -> None:
     assert {one.value for one in ScopeName} == {one.value for one in Scope}
     assert {one.value for one in ActionName} == {one.value for one in Action}
+    assert keys_commands.MOST_DAYS == MOST_DAYS
 
 
 # --- the audit log ------------------------------------------------------------------------------------------------

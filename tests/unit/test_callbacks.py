@@ -135,6 +135,10 @@ def test_the_event_holds_what_the_interface_says_of_the_job_and_no_more(changes:
         (100.0, "1970-01-01T00:01:40.000Z"),
         (1_769_860_800.1239, "2026-01-31T12:00:00.124Z"),
         (0.9996, "1970-01-01T00:00:01.000Z"),
+        (1e15, "9999-12-31T23:59:59.000Z"),
+        (float("inf"), "9999-12-31T23:59:59.000Z"),
+        (-1e15, "0001-01-01T00:00:00.000Z"),
+        (float("nan"), None),
     ],
 )
 def test_times_are_written_in_one_form(at_s: float | None, written: str | None) -> None:

@@ -42,6 +42,15 @@ def test_the_lists_are_read(tmp_path: Path) -> None:
     assert {path.parent for path in fake.frames} == {fake.path}
 
 
+def test_frames_are_in_order_beyond_three_digits(tmp_path: Path) -> None:
+    """Names have at least three digits; one without a number keeps the order of names."""
+    names = ["1010", "101", "000", "1000", "b", "999", "a"]
+    frames = [f"UADFV\\real\\frames\\0007\\{name}.png" for name in names]
+    tree = {"UADFV_Real": {"test": {"0007": {"label": "UADFV_Real", "frames": frames}}}}
+    [clip] = read("deepfakebench", write_list(tmp_path, "UADFV", tree))
+    assert [path.stem for path in clip.frames] == ["a", "b", "000", "101", "999", "1000", "1010"]
+
+
 def test_what_is_tested_on_is_not_held_out_under_another_name(tmp_path: Path) -> None:
     """The list has its test videos in train and val too."""
     clips = [c for c in read("deepfakebench", layouts.make_deepfakebench(tmp_path)) if c.dataset == "celeb_df_v2"]

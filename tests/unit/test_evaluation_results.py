@@ -18,11 +18,14 @@ from dfd.types import Reason, TrackScore, Verdict
 HEADER = {"model": "deepfake", "fps": 2.0}
 SAMPLE = Sample("a.mp4", Path("a.mp4"), is_fake=True, dataset="set")
 BLUR = Condition("GB", 3)
+STAMP = "7-1000"
 
 
 def result(probability: float | None = 0.75) -> ClipResult:
     return ClipResult.of(
-        SAMPLE, make_report(fake_probability=probability, reasons=(Reason.TOO_DARK,), verdict=Verdict.INCONCLUSIVE)
+        SAMPLE,
+        make_report(fake_probability=probability, reasons=(Reason.TOO_DARK,), verdict=Verdict.INCONCLUSIVE),
+        STAMP,
     )
 
 
@@ -53,14 +56,16 @@ def test_a_video_without_a_face_has_no_score_and_no_quality() -> None:
     assert (kept.sampled_frames, kept.face_frames) == (7, 0)
 
 
-@pytest.mark.parametrize("kept", [result(), result(None), ClipResult(SAMPLE, None, error="unreadable_video")])
+@pytest.mark.parametrize(
+    "kept", [result(), result(None), ClipResult(SAMPLE, None, error="unreadable_video", stamp=STAMP)]
+)
 def test_what_is_read_back_equals_what_was_written(tmp_path: Path, kept: ClipResult) -> None:
     with ResultFile(tmp_path, HEADER, resume=False) as file:
         file.add(kept, BLUR)
-        assert file.find(SAMPLE, BLUR) is None  # it knows what it found, not what it is told
+        assert file.find(SAMPLE, BLUR, STAMP) is None  # it knows what it found, not what it is told
     with ResultFile(tmp_path, HEADER, resume=True) as file:
-        assert file.find(SAMPLE, BLUR) == kept
-        assert file.find(SAMPLE, CLEAN) is None
+        assert file.find(SAMPLE, BLUR, STAMP) == kept
+        assert file.find(SAMPLE, CLEAN, STAMP) is None
 
 
 def test_videos_of_one_name_are_kept_apart(tmp_path: Path) -> None:
@@ -72,8 +77,29 @@ def test_videos_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     with ResultFile(tmp_path, HEADER, resume=False) as file:
         file.add(result(), CLEAN)
     with ResultFile(tmp_path, HEADER, resume=True) as file:
-        assert file.find(SAMPLE, CLEAN) is not None
-        assert [file.find(other, CLEAN) for other in others] == [None] * 3
+        assert file.find(SAMPLE, CLEAN, STAMP) is not None
+        assert [file.find(other, CLEAN, STAMP) for other in others] == [None] * 3
+
+
+def test_what_was_said_of_another_file_of_that_name_is_not_known(tmp_path: Path) -> None:
+    with ResultFile(tmp_path, HEADER, resume=False) as file:
+        file.add(result(), CLEAN)
+    with ResultFile(tmp_path, HEADER, resume=True) as file:
+        assert file.find(SAMPLE, CLEAN, "7-1001") is None
+        file.add(replace(result(0.25), stamp="7-1001"), CLEAN)
+    with ResultFile(tmp_path, HEADER, resume=True) as file:  # of two, the later counts
+        assert file.find(SAMPLE, CLEAN, STAMP) is None
+        assert file.find(SAMPLE, CLEAN, "7-1001") == replace(result(0.25), stamp="7-1001")
+
+
+@pytest.mark.parametrize("stamp", [STAMP, ""])
+def test_what_was_said_before_files_were_told_apart_is_not_known(tmp_path: Path, stamp: str) -> None:
+    with ResultFile(tmp_path, HEADER, resume=False) as file:
+        file.add(result(), CLEAN)
+    path = tmp_path / FILE_NAME
+    path.write_text(path.read_text(encoding="utf-8").replace(f'"stamp": "{STAMP}", ', ""), encoding="utf-8")
+    with ResultFile(tmp_path, HEADER, resume=True) as file:
+        assert file.find(SAMPLE, CLEAN, stamp) is None
 
 
 def test_results_are_not_overwritten(tmp_path: Path) -> None:
@@ -101,8 +127,8 @@ def test_a_line_that_was_cut_short_is_dropped(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
     with ResultFile(tmp_path, HEADER, resume=True) as file:
-        assert file.find(SAMPLE, CLEAN) is not None
-        assert file.find(SAMPLE, BLUR) is None
+        assert file.find(SAMPLE, CLEAN, STAMP) is not None
+        assert file.find(SAMPLE, BLUR, STAMP) is None
         file.add(result(), BLUR)
     assert path.read_bytes() == whole
 
@@ -140,7 +166,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, spoil: Callable[[str], str]) 
         pytest.raises(ConfigurationError, match=r"is damaged .* remove it"),
         ResultFile(tmp_path, HEADER, resume=True) as file,
     ):
-        file.find(SAMPLE, CLEAN)
+        file.find(SAMPLE, CLEAN, STAMP)
 
 
 def test_a_folder_that_cannot_be_made_is_a_configuration_error(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 # ruff: noqa: PLC0415 - as in `dfd.cli.app`
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,6 +12,9 @@ from dfd.cli.exits import guarded
 
 keys = typer.Typer(help="Make, list and revoke the API keys of callers.", no_args_is_help=True, epilog=EXIT_CODES_HELP)
 app.add_typer(keys, name="keys")
+
+MOST_DAYS: Final = 36_500
+"""As in `dfd.caller`."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object a line.")]
 
@@ -48,7 +51,7 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads 
     scope: Annotated[
         list[ScopeName] | None, typer.Option(help="What its bearer may do; may be repeated. Without it, everything.")
     ] = None,
-    days: Annotated[float, typer.Option(min=0, help="Days that it is good for; 0 is for ever.")] = 365.0,
+    days: Annotated[float, typer.Option(min=0, max=MOST_DAYS, help="Days that it is good for; 0 is for ever.")] = 365.0,
     per_minute: Annotated[
         int | None, typer.Option(min=1, help="Requests of a minute, instead of REQUESTS_PER_MINUTE.")
     ] = None,

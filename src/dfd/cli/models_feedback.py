@@ -58,6 +58,7 @@ def monitor(name: str, version: str, hours: int, as_json: bool) -> ExitCode:
     """Write drift and calibration of a version to stdout; raises as `recalibrate` does."""
     registry = build_registry(load_settings())
     version = registry.resolve(name, version)
+    registry.load(name, version)  # a missing one is the registry's error here; asked over HTTP it is the request's
     with opened_parts() as parts:
         watching = parts.monitor(registry)
         drift, calibration = watching.drift(name, version, hours), watching.calibration(name, version)

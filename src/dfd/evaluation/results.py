@@ -1,7 +1,8 @@
 """What a model said of each video, and the file that keeps it: ``clips.jsonl``, one JSON object a line.
 
 The first line holds the model and the settings, every other one the answer for one video under one condition. Lines are
-only ever added, so a run that was cut short goes on where it stopped; a line that was cut short is dropped.
+only ever added, so a run that was cut short goes on where it stopped; a line that was cut short is dropped, and of two
+for the same the later one counts.
 """
 
 import json
@@ -36,6 +37,7 @@ class ClipResult:
         sampled_frames: frames looked at.
         face_frames: those with a face.
         error: stable code of the error that stands in the place of an answer; None without one.
+        stamp: `file_stamp` of the file that was judged; empty where that is not known.
     """
 
     sample: Sample
@@ -47,9 +49,10 @@ class ClipResult:
     sampled_frames: int = 0
     face_frames: int = 0
     error: str | None = None
+    stamp: str = ""
 
     @classmethod
-    def of(cls, sample: Sample, report: Report) -> Self:
+    def of(cls, sample: Sample, report: Report, stamp: str = "") -> Self:
         """Keep of a report what figures need, rounded as it is written."""
         worst: dict[int, float] = {}
         for face in report.face_scores:
@@ -63,6 +66,7 @@ class ClipResult:
             quality=_leading_quality(report),
             sampled_frames=report.coverage.sampled_frames,
             face_frames=report.coverage.face_frames,
+            stamp=stamp,
         )
 
     def to_row(self, condition: Condition) -> dict[str, Any]:
@@ -72,6 +76,7 @@ class ClipResult:
             "dataset": self.sample.dataset,
             "label": self.sample.label,
             "path": self.sample.name,
+            "stamp": self.stamp,
             "perturbation": condition.kind,
             "level": condition.level,
             "error": self.error,
@@ -101,6 +106,7 @@ class ClipResult:
             sampled_frames=row["sampled_frames"],
             face_frames=row["face_frames"],
             error=row["error"],
+            stamp=row["stamp"],
         )
 
 
@@ -146,14 +152,19 @@ class ResultFile:
         if not lines:
             self._write(known)
 
-    def find(self, sample: Sample, condition: Condition) -> ClipResult | None:
-        """What is known of a video under a condition.
+    def find(self, sample: Sample, condition: Condition, stamp: str) -> ClipResult | None:
+        """What is known of a video under a condition, unless another file of that name was judged.
+
+        Args:
+            sample: which.
+            condition: under which.
+            stamp: `file_stamp` of its file. Rows of before there were stamps are of nobody knows which file.
 
         Raises:
             ConfigurationError: what is known cannot be read.
         """
         row = self._rows.get((sample.key, condition))
-        if row is None:
+        if row is None or row.get("stamp") != stamp:
             return None
         try:
             return ClipResult.from_row(row, sample)

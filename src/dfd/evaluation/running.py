@@ -10,7 +10,7 @@ from dfd.errors import InputError
 from dfd.evaluation.conditions import CLEAN, Condition
 from dfd.evaluation.openers import spoilt
 from dfd.evaluation.results import ClipResult, ResultFile
-from dfd.evaluation.samples import Sample
+from dfd.evaluation.samples import Sample, file_stamp
 from dfd.pipeline import AnalysisOptions, Analyzer, Progress
 from dfd.ports import VideoOpener
 
@@ -53,16 +53,20 @@ class Runner:
             ConfigurationError: the file holds what cannot be read.
         """
         results: dict[tuple[Condition, int], ClipResult] = {}
+        # taken before the files are read, so that one that changes meanwhile is judged again by the next run
+        stamps = [file_stamp(sample.path) for sample in samples]
         tasks = [(condition, number) for condition in (CLEAN, *conditions) for number in range(len(samples))]
         for condition, number in tasks:
-            known = file.find(samples[number], condition)
+            known = file.find(samples[number], condition, stamps[number])
             if known is not None and not (self.strict and known.error):
                 results[condition, number] = known
                 self.done(samples[number].shown_name)
         stop = Event()
         with _pool(self.jobs, stop) as pool:
             waiting = {
-                pool.submit(self._judge, task[0], samples[task[1]], stop): task for task in tasks if task not in results
+                pool.submit(self._judge, condition, samples[number], stamps[number], stop): (condition, number)
+                for condition, number in tasks
+                if (condition, number) not in results
             }
             for future in as_completed(waiting):
                 condition, number = waiting[future]
@@ -74,18 +78,18 @@ class Runner:
             for condition in (CLEAN, *conditions)
         }
 
-    def _judge(self, condition: Condition, sample: Sample, stop: Event) -> ClipResult:
+    def _judge(self, condition: Condition, sample: Sample, stamp: str, stop: Event) -> ClipResult:
         def check(_progress: Progress | None = None) -> None:
             if stop.is_set():
                 raise Stopped
 
         analyzer = self.analyzer_for(spoilt(self.opener, condition, sample.name, check))
         try:
-            return ClipResult.of(sample, analyzer.analyze(sample.path, self.options, check))
+            return ClipResult.of(sample, analyzer.analyze(sample.path, self.options, check), stamp)
         except InputError as error:
             if self.strict:
                 raise
-            return ClipResult(sample, None, error=error.code)
+            return ClipResult(sample, None, error=error.code, stamp=stamp)
 
 
 @contextmanager

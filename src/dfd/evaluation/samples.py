@@ -91,6 +91,15 @@ class SampleList:
     slice_columns: tuple[str, ...]
 
 
+def file_stamp(path: Path) -> str:
+    """Changes when the file does: its size and when it was written; empty where that cannot be told."""
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):
+        return ""
+    return f"{facts.st_size}-{facts.st_mtime_ns}"
+
+
 def read_samples(
     path: Path, split: str | None = None, slices: Sequence[str] = (), group: str | None = None
 ) -> SampleList:

@@ -4,11 +4,16 @@
 """
 
 import json
+import math
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from dfd.delivery import Delivery, DeliveryState, event_id_of
 from dfd.job import Job, JobState
+
+_FIRST_S: Final = datetime.min.replace(tzinfo=UTC).timestamp()
+_LAST_S: Final = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
+"""What `datetime` can hold: the years 1 to 9999."""
 
 
 def job_to_dict(job: Job) -> dict[str, Any]:
@@ -79,8 +84,11 @@ def event_of(job: Job, public_url: str) -> bytes:
 
 
 def moment(at_s: float | None) -> str | None:
-    """A time in seconds since the epoch as it is written: UTC (RFC 3339), to the millisecond."""
-    if at_s is None:
+    """A time in seconds since the epoch as it is written: UTC (RFC 3339), to the millisecond.
+
+    One that no calendar holds, as old rows may, is written as the nearest that it does; None where it is no number.
+    """
+    if at_s is None or math.isnan(at_s):
         return None
-    at = datetime.fromtimestamp(round(at_s, 3), UTC).isoformat(timespec="milliseconds")
+    at = datetime.fromtimestamp(round(min(max(at_s, _FIRST_S), _LAST_S), 3), UTC).isoformat(timespec="milliseconds")
     return at.removesuffix("+00:00") + "Z"

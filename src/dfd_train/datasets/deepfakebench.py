@@ -9,6 +9,7 @@ Three habits of these lists are undone: paths with back-slashes; videos that are
 repeats its test videos as ``val`` or the whole set as ``train``; originals that several lists repeat.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -173,13 +174,19 @@ def _walk(file: Path, label: str, split: str, tree: object, names: tuple[str, ..
         raise DatasetError(
             f"{file}: {'/'.join(names)} is listed under {label}, but labelled {tree.get('label')!r}: mend the list"
         )
-    frames = tuple(sorted(PurePosixPath(str(frame).replace("\\", "/")) for frame in tree["frames"]))
+    listed = (PurePosixPath(str(frame).replace("\\", "/")) for frame in tree["frames"])
+    frames = tuple(sorted(listed, key=_place))
     if not names and frames:  # DFDC's list writes a lone video where its val split should be
         names = (frames[0].parent.name,)
     levels = names[:-1]
     compression = next((name for name in levels if name in COMPRESSIONS), "")
     method = next((name for name in levels if name not in COMPRESSIONS), "")
     yield _Record(label, split, compression, method, names[-1] if names else "", frames)
+
+
+def _place(frame: PurePosixPath) -> tuple[PurePosixPath, int, str]:
+    """Where a frame stands in its video: names have three digits, so that as text 1000 would come before 101."""
+    return frame.parent, int(frame.stem) if re.fullmatch("[0-9]+", frame.stem) else -1, frame.name
 
 
 def _entries(file: Path, tree: object) -> Iterable[tuple[str, Any]]:

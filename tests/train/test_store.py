@@ -1,0 +1,87 @@
+"""The crop store: when faces are cut again, and when not."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.fakes import FakeDetector, FakeVideoOpener
+
+from dfd_train.datasets import Clip
+from dfd_train.recipe import CONTRACT_V1
+from dfd_train.store import CropStore, StoreSettings
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CropStore:
+    return CropStore(tmp_path / "crops", StoreSettings(CONTRACT_V1))
+
+
+def clip_of(folder: Path, **changes: object) -> Clip:
+    """A clip of the same name, whatever the folder."""
+    folder.mkdir(exist_ok=True)
+    (folder / "a.mp4").write_bytes(folder.name.encode())
+    values: dict[str, object] = {
+        "key": "folders-real-a",
+        "path": folder / "a.mp4",
+        "is_fake": False,
+        "family": "real",
+        "method": "real",
+        "source": "folders/a",
+        "persons": (),
+        "split": "",
+        "dataset": "folders",
+    }
+    return Clip(**(values | changes))  # type: ignore[arg-type]
+
+
+def cut(store: CropStore, clip: Clip) -> int:
+    """How many videos were opened for it."""
+    opener = FakeVideoOpener()
+    store.build([clip], opener, FakeDetector(lambda _image: []), progress=False)
+    assert store.read(clip).count == 0
+    return len(opener.opened)
+
+
+def forget_origins(tmp_path: Path) -> None:
+    """Make the files what they were before they kept it."""
+    for path in (tmp_path / "crops").rglob("*.npz"):
+        with np.load(path) as data:
+            arrays = {name: data[name] for name in data if name != "origin"}
+        np.savez(path, **arrays)
+
+
+def test_another_set_with_the_same_names_is_cut_again(store: CropStore, tmp_path: Path) -> None:
+    one, other = clip_of(tmp_path / "one"), clip_of(tmp_path / "other")
+    assert [cut(store, clip) for clip in (one, one, other, other, one)] == [1, 0, 1, 0, 1]
+
+
+def test_where_the_hash_is_known_it_counts_alone(store: CropStore, tmp_path: Path) -> None:
+    clip = clip_of(tmp_path / "one", sha256="ab" * 32)
+    assert cut(store, clip) == 1
+    os.utime(clip.path, (1, 1))
+    assert cut(store, clip) == 0
+    assert cut(store, replace(clip, sha256="cd" * 32)) == 1
+
+
+@pytest.mark.parametrize("changed", [0, 2])
+def test_of_many_pictures_the_first_and_the_last_count(store: CropStore, tmp_path: Path, changed: int) -> None:
+    clip = clip_of(tmp_path / "one")
+    frames = tuple(tmp_path / "one" / f"{number}.png" for number in range(3))
+    for frame in frames:
+        frame.touch()
+    clip = replace(clip, path=tmp_path / "one", frames=frames, dataset="uadfv")
+    assert [cut(store, clip), cut(store, clip)] == [1, 0]
+    frames[changed].write_bytes(b"another")
+    assert [cut(store, clip), cut(store, clip)] == [1, 0]
+
+
+@pytest.mark.parametrize(("dataset", "opened"), [("folders", 1), ("csv", 1), ("celeb_df_v2", 0)])
+def test_faces_of_before_origins_were_kept_are_good_where_names_are_the_sets_own(
+    store: CropStore, tmp_path: Path, dataset: str, opened: int
+) -> None:
+    clip = clip_of(tmp_path / "one", dataset=dataset)
+    cut(store, clip)
+    forget_origins(tmp_path)
+    assert [cut(store, clip), cut(store, clip)] == [opened, 0]
