@@ -162,11 +162,11 @@ class Report:
         schema_version: version of this structure.
         verdict: fake, real or inconclusive.
         reasons: why it is inconclusive, or what weakens it; empty when nothing does.
-        fake_probability: calibrated probability for the most suspicious track; None when nothing was scored.
+        fake_probability: calibrated probability for the leading track; None when nothing was scored.
         threshold: probability from which a video is called fake.
         operating_point: name of the model's operating point that the threshold belongs to; None where it is the model's
             default or was given as a number.
-        tracks: one entry a face track, most suspicious first.
+        tracks: one entry a face track, the leading one first.
         face_scores: every scored face, by time.
         coverage: what the verdict rests on.
         video: what was analysed.

@@ -26,15 +26,14 @@ from dfd.quality import measure
 from dfd.sampling import sampling_times
 from dfd.types import QUALITY_MEASURES, BoundingBox, FaceDetection, FloatArray, Frame, ImageU8
 from dfd_train.datasets import Clip
-from dfd_train.datasets.plain import CSV, FOLDERS
 from dfd_train.landmarks import FaceMesh
 
 WIDE_PX = 192
 WIDE_MARGIN = 0.35
-_FORMAT = 2
+_FORMAT = 3
 """Of the files; raised when they hold something else, so that no old store is taken for a new one."""
 _ORIGIN = "origin"
-"""Where the files keep the clip's origin. It came without a new format: see `CropStore._holds`."""
+"""Where the files keep which file they were cut from."""
 _WIDE = InputContract(WIDE_PX, Layout.NHWC, 0.0, 1.0, WIDE_MARGIN, Alignment.EYES, frames=2)
 
 
@@ -143,16 +142,10 @@ class CropStore:
             return ClipCrops(**arrays, sampled=int(data["sampled"]))
 
     def _holds(self, clip: Clip) -> bool:
-        """Whether faces of this very file are there.
-
-        Stores of before there were origins are good still for sets whose names are their own, but not where users name
-        the files: there two sets may have cut the same names.
-        """
+        """Whether faces of this very file are there."""
         if not self._path(clip).exists():
             return False
         with np.load(self._path(clip)) as data:
-            if _ORIGIN not in data:
-                return clip.dataset not in {FOLDERS, CSV}
             return str(data[_ORIGIN]) == _origin(clip)
 
     def _path(self, clip: Clip) -> Path:

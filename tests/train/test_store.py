@@ -4,7 +4,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tests.fakes import FakeDetector, FakeVideoOpener
 
@@ -44,14 +43,6 @@ def cut(store: CropStore, clip: Clip) -> int:
     return len(opener.opened)
 
 
-def forget_origins(tmp_path: Path) -> None:
-    """Make the files what they were before they kept it."""
-    for path in (tmp_path / "crops").rglob("*.npz"):
-        with np.load(path) as data:
-            arrays = {name: data[name] for name in data if name != "origin"}
-        np.savez(path, **arrays)
-
-
 def test_another_set_with_the_same_names_is_cut_again(store: CropStore, tmp_path: Path) -> None:
     one, other = clip_of(tmp_path / "one"), clip_of(tmp_path / "other")
     assert [cut(store, clip) for clip in (one, one, other, other, one)] == [1, 0, 1, 0, 1]
@@ -75,13 +66,3 @@ def test_of_many_pictures_the_first_and_the_last_count(store: CropStore, tmp_pat
     assert [cut(store, clip), cut(store, clip)] == [1, 0]
     frames[changed].write_bytes(b"another")
     assert [cut(store, clip), cut(store, clip)] == [1, 0]
-
-
-@pytest.mark.parametrize(("dataset", "opened"), [("folders", 1), ("csv", 1), ("celeb_df_v2", 0)])
-def test_faces_of_before_origins_were_kept_are_good_where_names_are_the_sets_own(
-    store: CropStore, tmp_path: Path, dataset: str, opened: int
-) -> None:
-    clip = clip_of(tmp_path / "one", dataset=dataset)
-    cut(store, clip)
-    forget_origins(tmp_path)
-    assert [cut(store, clip), cut(store, clip)] == [opened, 0]

@@ -118,7 +118,8 @@ class Prediction(Answer):
     score: Annotated[
         Annotated[float, Field(ge=0, le=1)] | None,
         Field(
-            description="Calibrated probability of fake for the most suspicious face; null when nothing was scored.",
+            description="Calibrated probability of fake for the leading face, the most suspicious of those that can be "
+            "judged, if any can; null when nothing was scored.",
             examples=[0.971204],
         ),
     ]
@@ -144,7 +145,7 @@ class Prediction(Answer):
             examples=["low_false_alarm"],
         ),
     ]
-    tracks: Annotated[list[Track], Field(description="Every face followed, most suspicious first.")]
+    tracks: Annotated[list[Track], Field(description="Every face followed, the leading one first.")]
     model: AnsweringModel
     input_sha256: Annotated[str, Field(description="Hash of the uploaded file, hexadecimal.", examples=["c0" * 32])]
 

@@ -21,7 +21,7 @@ class Prediction:
         score: calibrated probability of fake, in [0, 1]; None when nothing was scored.
         reasons: why it is inconclusive, or what weakens it.
         threshold: score from which a video is called fake.
-        tracks: every face followed, the most suspicious first, as ``docs/api.md`` describes it.
+        tracks: every face followed, the leading one first, as ``docs/api.md`` describes it.
         input_sha256: hash of the file.
         raw: the whole answer.
     """
