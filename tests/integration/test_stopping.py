@@ -66,7 +66,7 @@ def test_an_answer_that_takes_too_long_is_broken_off_and_the_process_ends(tmp_pa
         until(lambda: in_progress(client) == 1, SOON_S)
         running.send_signal(signal.SIGTERM)
         told = answer.result(SOON_S)
-        assert (told.status_code, told.json()["code"], told.headers["retry-after"]) == (503, "overloaded", "1")
+        assert (told.status_code, told.json()["code"], told.headers["retry-after"]) == (503, "unavailable", "1")
         assert running.wait(START_LIMIT_S) in STOPPED
     assert not list((tmp_path / "temporary").iterdir())
 

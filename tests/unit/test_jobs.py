@@ -249,6 +249,33 @@ def test_no_file_is_left_when_the_table_is_away(house: House, file: ReceivedFile
     assert house.storage.objects == {}
 
 
+def test_a_job_whose_acceptance_was_not_heard_of_keeps_its_file(house: House, file: ReceivedFile) -> None:
+    class Lost(FakeJobStore):
+        def add(self, jobs: Any, reports: Any = None) -> list[Job]:
+            super().add(jobs, reports)
+            raise JobStoreUnavailable("the connection broke after the rows were written")
+
+    house.store = Lost()
+    with pytest.raises(JobStoreUnavailable):
+        house.desk.submit([file], REQUEST)
+    [job] = house.store.page(JobFilter(), 9)
+    assert [*house.storage.objects] == [job.input_key]
+
+
+def test_where_nobody_can_tell_the_file_is_left_for_the_sweeper(house: House, file: ReceivedFile) -> None:
+    class Gone(FakeJobStore):
+        def add(self, jobs: Any, reports: Any = None) -> list[Job]:
+            raise JobStoreUnavailable("away")
+
+        def get(self, job_id: str) -> Job | None:
+            raise JobStoreUnavailable("away")
+
+    house.store = Gone()
+    with pytest.raises(JobStoreUnavailable):
+        house.desk.submit([file], REQUEST)
+    assert len(house.storage.objects) == 1
+
+
 def test_no_file_is_left_when_the_storage_fills_up(house: House, file: ReceivedFile) -> None:
     class Small(FakeStorage):
         def put(self, key: str, source: Any) -> None:

@@ -126,7 +126,8 @@ class UnexpectedErrors:
         except asyncio.CancelledError:  # the server has waited long enough
             if scope["type"] != "http" or answering or not self._stopping.begun:
                 raise
-            answer = problem("overloaded", scope, detail="the service is stopping", headers={"Retry-After": "1"})
+            # not as one that was refused: what a thread has begun for it goes on to its end
+            answer = problem("unavailable", scope, headers={"Retry-After": "1"})
             await answer(scope, receive, send)
         except Exception:  # the edge of the service: a bug gets a stack trace in the log, the caller no detail of it
             if scope["type"] != "http" or answering:  # too late for another answer: the server cuts the connection

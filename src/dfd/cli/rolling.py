@@ -88,7 +88,11 @@ class _Roller:
         self._told.append(number)
 
     def _replaced(self, current: Service) -> Service:
-        successor, code = self._started()
+        try:
+            successor, code = self._started()
+        except OSError as error:
+            _LOG.error("the successor did not start (%s), the service goes on as it is", error)
+            return current
         if successor is None:
             _LOG.error("the successor did not start (exit code %s), the service goes on as it is", code)
             return current
@@ -98,7 +102,11 @@ class _Roller:
         return successor
 
     def _started(self) -> tuple[Service | None, int]:
-        """A service that answers requests, or the exit code of one that did not come to that."""
+        """A service that answers requests, or the exit code of one that did not come to that.
+
+        Raises:
+            OSError: there is no room for a process, or no such program any more.
+        """
         heard, tell = os.pipe()
         sockets = [part for number in self._descriptors for part in ("--fd", str(number))]
         try:
@@ -106,7 +114,12 @@ class _Roller:
                 [sys.executable, "-m", "dfd.cli", "serve", *sockets, "--ready-fd", str(tell)],
                 pass_fds=[*self._descriptors, tell],
             )
+        except OSError:
+            os.close(heard)
+            raise
+        finally:
             os.close(tell)
+        try:
             if self._is_ready(heard):
                 return service, ExitCode.DONE
         finally:

@@ -109,7 +109,8 @@ class JobDesk:
         Raises:
             IdempotencyConflict: the key came before with other content.
             QueueFull: there is no room for them.
-            StorageFull, StorageUnavailable, JobStoreUnavailable: nothing was accepted, and no file is left behind.
+            StorageFull, StorageUnavailable: nothing was accepted, and no file is left behind.
+            JobStoreUnavailable: likewise, unless only the answer to what was accepted was lost.
         """
         options = options_to_dict(request.options)
         asked_for = _fingerprint(files, request, options)
@@ -198,7 +199,8 @@ class JobDesk:
             JobNotFound: there is no such job.
             JobConflict: it has not ended, or its file is no longer kept.
             QueueFull: there is no room for it.
-            StorageFull, StorageUnavailable, JobStoreUnavailable: nothing was accepted, and no file is left behind.
+            StorageFull, StorageUnavailable: nothing was accepted, and no file is left behind.
+            JobStoreUnavailable: likewise, unless only the answer to what was accepted was lost.
         """
         job = self.get(job_id)
         if not job.ended:
@@ -216,7 +218,7 @@ class JobDesk:
             added = self._store.add([new])
         finally:
             if not added:
-                self._drop(key)
+                self._drop([new])
         self._queue.announce([new.job_id])
         return added[0]
 
@@ -271,27 +273,28 @@ class JobDesk:
         return job.answered_by(known), report
 
     def _stored(self, jobs: Sequence[Job], files: Sequence[ReceivedFile], reports: Mapping[str, str]) -> list[Job]:
-        """Put the files away, then write the rows: a job never lacks its file, and a file never outlives a failure."""
-        put: list[str] = []
+        """Put the files away, then write the rows: a job never lacks its file, and no file is left without a job."""
+        put: list[Job] = []
         added: list[Job] = []
         try:
             for job, file in zip(jobs, files, strict=True):
                 if job.input_key is not None:
-                    put.append(job.input_key)  # also one that failed: its answer may have been lost
+                    put.append(job)  # also one that failed: its answer may have been lost
                     self._storage.put(job.input_key, file.path)
             added = self._store.add(jobs, reports)
         finally:
             kept = {job.input_key for job in added}
-            for key in put:
-                if key not in kept:
-                    self._drop(key)
+            self._drop([job for job in put if job.input_key not in kept])
         return added
 
-    def _drop(self, key: str) -> None:
-        try:
-            self._storage.delete(key)
-        except Unavailable as error:  # the sweeper will find it
-            _LOG.warning("a file without a job is left for the sweeper: %s", error)
+    def _drop(self, jobs: Sequence[Job]) -> None:
+        """Delete the files of jobs that were not accepted: one may have been, and only the answer been lost."""
+        for job in jobs:
+            try:
+                if job.input_key is not None and self._store.get(job.job_id) is None:
+                    self._storage.delete(job.input_key)
+            except Unavailable as error:  # the sweeper will find it
+                _LOG.warning("a file that may be without a job is left for the sweeper: %s", error)
 
 
 def _may_be_id(job_id: str) -> bool:

@@ -95,14 +95,14 @@ class _Nursery:
         here = os.getpid()
         try:
             child = os.fork()
+            if child == 0:
+                _live(self._entry, limits, fds, here, self._layers)
+            answer = Kind.SPAWNED, PID.pack(child)
         except OSError as error:
-            self._channel.send(Kind.FAILED, str(error).encode())
-            return
-        if child == 0:
-            _live(self._entry, limits, fds, here, self._layers)
-        for fd in fds:
+            answer = Kind.FAILED, str(error).encode()
+        for fd in fds:  # also those for a child that there is not: they would hold its file
             os.close(fd)
-        self._channel.send(Kind.SPAWNED, PID.pack(child))
+        self._channel.send(*answer)
 
 
 def _live(entry: Entry, limits: Limits, fds: Sequence[int], parent_pid: int, layers: Layer) -> None:
