@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from dfd.errors import InvalidParameter
 from dfd.job import Job
-from dfd.types import FaceQuality
+from dfd.types import FaceQuality, Reason
 
 MOST_NOTE: Final = 2000
 """Characters of a note at most."""
@@ -57,7 +57,8 @@ class Evidence:
         verdict: that was given: ``fake``, ``real`` or ``inconclusive``.
         fake_probability: calibrated, as it was then; None where nothing was scored.
         threshold: probability from which the video was called fake.
-        faces: of the leading track; empty where nothing was scored, or the report is of a version that kept no logits.
+        faces: of the leading track; empty where nothing was scored, where squares were in place of faces
+            (``no_face_fallback``), or the report is of a version that kept no logits.
         input_sha256: hash of the file; None where it is not kept.
     """
 
@@ -75,7 +76,8 @@ class Evidence:
         """From the JSON of a report (`dfd.reporting.report_to_dict`), of this version or an earlier one."""
         model, tracks = report["model"], report["tracks"]
         leading = [score for score in report["face_scores"] if tracks and score["track_id"] == tracks[0]["track_id"]]
-        known = all(score.get("fake_logit") is not None for score in leading)
+        is_face = Reason.NO_FACE_FALLBACK not in report["reasons"]
+        known = is_face and all(score.get("fake_logit") is not None for score in leading)
         return cls(
             model_name=model["name"],
             model_version=model["version"],

@@ -199,7 +199,11 @@ class ModelManifest:
         return ModelIdentity(self.name, self.version, self.weights_sha256, backends)
 
     def method(self, fake_probability: float | None) -> Method:
-        """What a report says of how this model looks, and of videos with a probability like this one's."""
+        """What a report says of how this model looks, and of videos with a probability like this one's.
+
+        Args:
+            fake_probability: of the video; None where nothing was scored, or no face: videos with faces were counted.
+        """
         like_it = None
         if fake_probability is not None and self.reliability is not None:
             like_it = WhatWasLikeIt(self.reliability.of(fake_probability), self.reliability.tested_on)

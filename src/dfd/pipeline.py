@@ -248,7 +248,7 @@ class Analyzer:
             coverage=gathered.coverage,
             video=gathered.video,
             model=self._manifest.identity(gathered.backends),
-            method=self._manifest.method(outcome.fake_probability),
+            method=self._manifest.method(None if gathered.is_fallback else outcome.fake_probability),
             input_sha256=input_sha256,
             media=gathered.media,
             provenance=self._origin.of(asdict(options), gathered.sampled_pts_s),

@@ -235,5 +235,7 @@ def test_evidence_is_the_leading_track_of_any_report() -> None:
     for score in old["face_scores"]:
         del score["fake_logit"]  # as reports were before schema 1.3
     assert Evidence.of_report(old, keep_sha256=True).faces == ()
+    squares = {**document, "reasons": ["no_face_fallback"]}
+    assert Evidence.of_report(squares, keep_sha256=True).faces == ()
     nothing = {**document, "tracks": [], "face_scores": [], "fake_probability": None}
     assert Evidence.of_report(nothing, keep_sha256=True).faces == ()

@@ -29,7 +29,7 @@ from dfd.monitoring.monitor import ModelMonitor
 from dfd.monitoring.observing import KEPT_HOURS, Tallier, Tallying
 from dfd.pipeline import AnalysisOptions
 from dfd.rollout.observed import ObservedAnalyzer
-from dfd.types import QUALITY_MEASURES, TrackScore
+from dfd.types import QUALITY_MEASURES, Reason, TrackScore
 
 REFERENCE = ReferenceHistogram((-1.0, 0.0, 1.0), (50, 50, 50, 50), (40, 30, 20, 10))
 REFERRED = make_manifest(reference_histograms={SCORE: REFERENCE})
@@ -57,6 +57,7 @@ def test_a_video_is_measured_by_its_leading_track() -> None:
 
 def test_what_is_not_known_is_not_measured() -> None:
     assert measured(make_report(tracks=(), face_scores=())) == {}
+    assert measured(make_report(reasons=(Reason.NO_FACE_FALLBACK,))) == {}  # squares are no faces
     unknown = make_report(face_scores=(make_face_score(fake_logit=None),))
     assert set(measured(unknown)) == set(QUALITY_MEASURES)
 

@@ -28,6 +28,7 @@ from dfd.judgement import OperatingPoint, QualityTerm, ReferenceQuality
 from dfd.manifest import Calibration, Decision, ModelManifest
 from dfd.pipeline import FALLBACK_TRACK_ID, AnalysisOptions, Analyzer, Progress
 from dfd.ports import FaceDetector, ModelBackend, VideoOpener
+from dfd.reliability import Reliability, ReliabilityBin
 from dfd.report import Report
 from dfd.reporting import report_to_dict
 from dfd.types import BoundingBox, FaceDetection, FloatArray, ImageU8, Reason, Verdict
@@ -311,6 +312,15 @@ def test_the_fallback_scores_the_centre_squares_and_says_so(clip: Path) -> None:
     assert report.face_scores[0].box.centre_px == (32.0, 24.0)
     assert (report.coverage.face_frames, report.coverage.scored_faces) == (0, 0)
     assert report.coverage.face_detect_rate == 0.0
+
+
+def test_of_squares_nothing_is_said_that_was_counted_of_faces(clip: Path) -> None:
+    counted = Reliability((ReliabilityBin(0.0, 1.0, 10, 10, 0.5, 0.4, 0.6),), "some clips")
+    manifest, options = make_manifest(reliability=counted), replace(TRUSTING, no_face_fallback=True)
+    squares, faces = (
+        analyzer(detector=found, manifest=manifest).analyze(clip, options) for found in (FakeDetector(()), None)
+    )
+    assert (squares.method.like_it is None, faces.method.like_it is None) == (True, False)
 
 
 @pytest.mark.parametrize("first_face", [0, 5, 100])

@@ -85,7 +85,10 @@ def test_only_the_states_that_are_known_are_good(said: str, state: CredentialSta
 def test_a_time_is_an_authority_s_only_where_it_was_checked() -> None:
     one = store(signature_info={"time": "2026-01-30T18:05:00+00:00"})
     assert credentials_of(one).time_stamped is False
-    one["validation_results"] = {"activeManifest": {"success": [{"code": "timeStamp.validated"}]}}
+    checked = {"success": [{"code": "timeStamp.validated"}], "informational": [{"code": "timeStamp.untrusted"}]}
+    one["validation_results"] = {"activeManifest": checked}
+    assert credentials_of(one).time_stamped is False  # whoever forges a time makes a stamp of his own
+    one["validation_results"] = {"activeManifest": {"success": [{"code": "timeStamp.trusted"}]}}
     assert credentials_of(one).time_stamped is True
     assert credentials_of(one).signed_at == "2026-01-30T18:05:00+00:00"
 

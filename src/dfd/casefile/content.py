@@ -22,7 +22,7 @@ from dfd.casefile.blocks import (
 from dfd.casefile.courses import clock, course, face_numbers, segments_of
 from dfd.casefile.file_facts import file_section, history_section
 from dfd.casefile.identity import identity_section
-from dfd.casefile.words import VERDICT_TONES, VERDICTS, likelihood, number, plain, reason_sentence
+from dfd.casefile.words import VERDICT_TONES, VERDICTS, likelihood, number, of_many, plain, reason_sentence
 from dfd.types import Verdict
 
 Data = Mapping[str, Any]
@@ -94,6 +94,8 @@ def _answer(report: Data) -> Iterator[Block]:
     counted = _method_of(report).get("reliability")
     if counted is not None:
         yield Paragraph(likelihood(counted))
+        if len(report["tracks"]) > 1:
+            yield Paragraph(of_many(len(report["tracks"])))
     elif report["fake_probability"] is not None:
         yield Paragraph(
             "How often videos with such a probability were fake in our tests is not recorded in this report."

@@ -130,3 +130,12 @@ def likelihood(counted: Mapping[str, Any]) -> str:
         f"{counted['fake_count']} fake videos in this range, with real and fake ones made equally frequent. "
         f"Tested on: {counted['tested_on']}. Where fakes are rarer than that, fewer of 100 are fake."
     )
+
+
+def of_many(faces: int) -> str:
+    """What that leaves out where several faces were followed: each was tried by itself."""
+    return (
+        f"In these tests each video was judged by one face. Here {faces} faces were followed, and the probability is "
+        "that of the most suspicious of those that can be judged: the more faces a real video has, the more often one "
+        "of them scores this high."
+    )

@@ -11,7 +11,7 @@ from dfd.histograms import SCORE, bin_of
 from dfd.manifest import ModelManifest
 from dfd.ports.feedback import Tally
 from dfd.report import Report
-from dfd.types import QUALITY_MEASURES
+from dfd.types import QUALITY_MEASURES, Reason
 
 MEASURES: Final = (SCORE, *QUALITY_MEASURES)
 
@@ -44,9 +44,9 @@ def tally_of(manifest: ModelManifest, measure: str) -> Tally:
 def measured(report: Report) -> dict[str, float]:
     """What a video measures: mean logit, and median quality, of the leading track's faces.
 
-    Empty where nothing was scored; without the score where a logit is not known.
+    Empty where nothing was scored, or squares in place of faces; without the score where a logit is not known.
     """
-    if not report.tracks:
+    if not report.tracks or Reason.NO_FACE_FALLBACK in report.reasons:
         return {}
     faces = by_track(report.face_scores)[report.tracks[0].track_id]
     qualities = zip(*(face.quality.measures for face in faces), strict=True)

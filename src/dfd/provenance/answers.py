@@ -11,7 +11,8 @@ _STATES: Final = {
     "Valid": CredentialState.VALID,
     "Invalid": CredentialState.INVALID,
 }
-_STAMPED: Final = frozenset({"timeStamp.validated", "timeStamp.trusted"})
+_STAMPED: Final = "timeStamp.trusted"
+"""An authority that is trusted vouches for the time; merely `validated` is the stamp of any, also of a forger's own."""
 _ADDRESS_ERROR: Final = ("Remote", "RemoteManifest")
 _NOTHING: Final = "ManifestNotFound"
 _LARGEST_COUNT: Final = 10_000
@@ -34,7 +35,7 @@ def credentials_of(store: Mapping[str, Any]) -> ContentCredentials:
         signer=_text(signature.get("common_name")),
         issuer=_text(signature.get("issuer")),
         signed_at=_text(signature.get("time")),
-        time_stamped=bool(_STAMPED & set(passed)),
+        time_stamped=_STAMPED in passed,
         generator=_generator(active),
         title=_text(active.get("title")),
         ingredients=min(len(_list(active.get("ingredients"))), _LARGEST_COUNT),

@@ -139,7 +139,7 @@ def result_of(report: Data, manifest: ModelManifest) -> Result:
         probability=probability,
         threshold=report["threshold"],
         scale=None if probability is None else _scale(report, manifest if same else None),
-        meaning=_meaning(probability, manifest) if same and probability is not None else None,
+        meaning=_meaning(report, manifest) if same else None,
         faces=_faces(report),
         blind_spots=blind_spots(contract.size_px, contract.frames) if same else (),
         report=report,
@@ -147,10 +147,11 @@ def result_of(report: Data, manifest: ModelManifest) -> Result:
     )
 
 
-def _meaning(probability: float, manifest: ModelManifest) -> Meaning | None:
-    if manifest.reliability is None:
+def _meaning(report: Data, manifest: ModelManifest) -> Meaning | None:
+    shows_no_face = Reason.NO_FACE_FALLBACK in report["reasons"]  # and videos with faces were counted
+    if manifest.reliability is None or report["fake_probability"] is None or shows_no_face:
         return None
-    found = manifest.reliability.of(probability)
+    found = manifest.reliability.of(report["fake_probability"])
     return Meaning(
         fakes=round(100 * found.fake_share),
         low=round(100 * found.fake_share_low),
