@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dfd.audit import Action, AuditEntry
+from dfd.cli.clock import clock_time
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.jobs import opened_parts
-from dfd.cli.output import clock_time
 from dfd.cli.tables import rendered
 from dfd.jobs.telling import moment
 from dfd.ports.access import AuditFilter

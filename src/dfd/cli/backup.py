@@ -6,8 +6,8 @@ from pathlib import Path
 
 from dfd.backup.archive import Archive, Contents
 from dfd.bootstrap.backup import opened_backups
+from dfd.cli.clock import clock_time
 from dfd.cli.exits import ExitCode, complain
-from dfd.cli.output import clock_time
 from dfd.settings import load_settings
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from dfd.cli.clock import clock_time
 from dfd.cli.exits import ExitCode
 from dfd.cli.jobs import opened_parts
-from dfd.cli.output import clock_time
 from dfd.cli.tables import rendered
 from dfd.delivery import Delivery, DeliveryState
 from dfd.jobs.telling import delivery_to_dict

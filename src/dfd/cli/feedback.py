@@ -9,9 +9,9 @@ from rich.text import Text
 
 from dfd.audit import Action
 from dfd.bootstrap.access import build_trail
+from dfd.cli.clock import clock_time
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.jobs import opened_parts
-from dfd.cli.output import clock_time
 from dfd.cli.tables import rendered
 from dfd.feedback import Feedback, Label, Review
 from dfd.jobs.feedback import feedback_to_dict, review_to_dict

@@ -12,8 +12,8 @@ from rich.text import Text
 from dfd.audit import Action
 from dfd.bootstrap.access import build_trail
 from dfd.bootstrap.jobs import JobParts, build_job_parts
+from dfd.cli.clock import clock_time
 from dfd.cli.exits import ExitCode, printable
-from dfd.cli.output import clock_time
 from dfd.cli.tables import rendered
 from dfd.job import Job, JobState
 from dfd.jobs.desk import JobDesk

@@ -13,9 +13,9 @@ from rich.text import Text
 from dfd.access.keys import KeyDesk
 from dfd.bootstrap.access import build_key_desk
 from dfd.caller import Allowance, ApiKey, check_tenant, scopes_of
+from dfd.cli.clock import clock_time
 from dfd.cli.exits import ExitCode, printable
 from dfd.cli.jobs import opened_parts
-from dfd.cli.output import clock_time
 from dfd.cli.tables import rendered
 from dfd.errors import ConfigurationError
 from dfd.jobs.telling import moment

@@ -7,15 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dfd.cli.exits import error_code_of, sentence_of
-from dfd.jobs.telling import moment
 from dfd.report import Report
 from dfd.reporting import report_to_dict
-
-
-def clock_time(at_s: float | None) -> str:
-    """A time in seconds since the epoch, for people: UTC, to the second."""
-    told = moment(at_s)
-    return "-" if told is None else told.partition(".")[0].replace("T", " ")
 
 
 @dataclass(frozen=True, slots=True)
