@@ -75,7 +75,7 @@ def figures(clips: list[ScoredClip], calibration: Calibration) -> tuple[float, f
 # --- fitting ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", set(Form) - {Form.NONE})
+@pytest.mark.parametrize("form", sorted(set(Form) - {Form.NONE}))
 def test_both_classes_are_needed(form: Form) -> None:
     clips = [ScoredClip(np.zeros(3, np.float32), True, 0, np.zeros((3, MEASURES)))]
     with pytest.raises(ValueError, match="both classes"):
