@@ -1,6 +1,5 @@
 """The files of a batch, wherever they lie."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from dfd.cli.inputs import MEDIA_SUFFIXES, expand
 from dfd.errors import InputError, MediaNotFound
+from dfd.evaluation.samples import file_stamp
 from dfd.ports.storage import ObjectStorage, StoredObject
 from dfd.settings import Settings
 
@@ -65,15 +65,7 @@ def items_of(sources: Sequence[str], settings: Settings) -> list[BatchItem]:
 
 def _here(source: str) -> Iterator[BatchItem]:
     for entry in expand([source]):
-        yield BatchItem(entry.path, _stamp(entry.path), entry.error)
-
-
-def _stamp(path: str) -> str:
-    try:
-        facts = os.stat(path)  # noqa: PTH116 - a path that cannot be one is told later, like a missing file
-    except (OSError, ValueError):
-        return ""
-    return f"{facts.st_size}-{facts.st_mtime_ns}"
+        yield BatchItem(entry.path, file_stamp(Path(entry.path)), entry.error)
 
 
 def _in_bucket(source: str, settings: Settings) -> Iterator[BatchItem]:
