@@ -95,7 +95,8 @@ class MadeFakes:
         samples = samples_of(crops, frame, self._count)
         partners: list[FaceSample] | None = None
         if PARTNERS[family] is PartnerKind.SAME_PERSON:
-            partners = samples_of(crops, choose_donor(crops.points[frame], crops.points, rng), self._count)
+            donor = choose_donor(crops.points[frame], crops.points, rng)
+            partners = None if donor is None else samples_of(crops, donor, self._count)
         elif PARTNERS[family] is PartnerKind.OTHER_PERSON:
             partners = pool.partner(crops, frame, person, rng, self._count)
             if partners is None:

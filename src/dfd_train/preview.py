@@ -100,7 +100,8 @@ def _made(
                     continue
                 partner = _sample(reals[number][1], 0)
             elif PARTNERS[family] is PartnerKind.SAME_PERSON:
-                partner = _sample(crops, choose_donor(crops.points[0], crops.points, rng))
+                donor = choose_donor(crops.points[0], crops.points, rng)
+                partner = None if donor is None else _sample(crops, donor)
             made.setdefault(family, []).append(forger(_sample(crops, 0), partner, rng))
     return made
 

@@ -5,13 +5,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import pytest
 from tests.train.test_training import TINY_PAIRS, make_clip
 
 from dfd.types import ImageU8
+from dfd_train import made_fakes
 from dfd_train.forge import forge_clips
 from dfd_train.forged_store import ForgedClip, ForgedStore
 from dfd_train.made_fakes import Extras, MadeFakes
-from dfd_train.store import WIDE_PX
+from dfd_train.store import WIDE_PX, ClipCrops
+from dfd_train.synthesis import FaceSample, Forged
 
 CLIPS = [make_clip(number, is_fake=False, source=f"s{number}", contract=TINY_PAIRS.contract) for number in range(4)]
 STILLS = [make_clip(number, is_fake=False, source=f"still{number}", contract=TINY_PAIRS.contract) for number in (8, 9)]
@@ -24,6 +27,12 @@ def forged(folder: Path, key: str, persons: tuple[str, ...], sources: tuple[str,
     points = np.zeros((2, 468, 2), np.float32)
     store.write(ForgedClip(key, "0", "decoded", "nearest", persons, sources, pictures + 100, pictures, points))
     return store
+
+
+def first_frame(crops: ClipCrops) -> ClipCrops:
+    """As a photograph has it."""
+    kept = (crops.exact[:1], crops.wide[:1], crops.following[:1], crops.points[:1], crops.measures[:1])
+    return ClipCrops(*kept, sampled=1)
 
 
 def is_among(picture: ImageU8, faces: list[ImageU8]) -> bool:
@@ -45,6 +54,22 @@ def test_photographs_are_made_to_move() -> None:
     made = MadeFakes(CLIPS, Extras(STILLS), recipe)
     real, _ = made.draw(np.random.default_rng(1))
     assert not np.array_equal(real[0], real[1])
+
+
+def test_a_photograph_takes_its_mouth_from_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own would say nothing new; a clip has other frames to take one from."""
+    partners: list[FaceSample | None] = []
+
+    def forger(sample: FaceSample, partner: FaceSample | None, rng: np.random.Generator) -> Forged:  # noqa: ARG001
+        partners.append(partner)
+        return Forged(sample.image, sample.image, np.zeros(sample.image.shape[:2], np.float32), "lipsync", "mouth")
+
+    monkeypatch.setattr(made_fakes, "FORGERS", {"lipsync": forger})
+    photographs = [(clip, first_frame(crops)) for clip, crops in STILLS]
+    for stills_share in (1.0, 0.0):
+        recipe = replace(TINY_PAIRS, made=MappingProxyType({"lipsync": 1.0}), stills_share=stills_share)
+        MadeFakes(CLIPS, Extras(photographs), recipe).draw(np.random.default_rng(1))
+    assert [partner is None for partner in partners] == [True, True, False, False]
 
 
 def test_forged_clips_of_people_held_out_are_not_used(tmp_path: Path) -> None:

@@ -87,14 +87,18 @@ class Renderer:
     def _donors(self, clip: ForgeClip, family: str, rng: np.random.Generator) -> list[FaceSample] | None:
         """For each frame another one of the same clip, or the same still for all, as reenactment of a photograph.
 
-        Two neighbouring frames get two neighbouring donors.
+        Two neighbouring frames get two neighbouring donors. None where the family takes none, or there is no other
+        frame.
         """
         if PARTNERS[family] is not PartnerKind.SAME_PERSON:
             return None
+        donor = choose_donor(clip.points[0], clip.points, rng)
+        if donor is None:
+            return None
         samples = clip.samples()
         if family == "reenacted":
-            return [samples[2 * choose_donor(clip.points[0], clip.points, rng)]]
-        start = 2 + 2 * int(rng.integers(max(1, len(clip.images) - 1)))
+            return [samples[2 * donor]]
+        start = 2 + 2 * int(rng.integers(len(clip.images) - 1))
         return samples[start:] + samples[:start]
 
     def _load_person(self, person: str) -> Redrawer:

@@ -123,18 +123,22 @@ def choose_partner(points: FloatArray, candidates: FloatArray, rng: np.random.Ge
     return found
 
 
-def choose_donor(points: FloatArray, clip: FloatArray, rng: np.random.Generator) -> int:
-    """Number of a frame of the same clip whose head is turned alike, to take a mouth from.
+def choose_donor(points: FloatArray, clip: FloatArray, rng: np.random.Generator) -> int | None:
+    """Number of another frame of the same clip whose head is turned alike, to take a mouth from.
 
     Args:
         points: ``(468, 2) float32`` of the frame to be changed.
-        clip: ``(N, 468, 2) float32`` of every frame of the clip, N > 0; the frame itself may be among them.
+        clip: ``(N, 468, 2) float32`` of every frame of the clip, the frame itself among them.
         rng: the source of all randomness.
+
+    Returns:
+        None where there is no other frame, as of a photograph: its own mouth says nothing new.
     """
+    if len(clip) < 2:
+        return None
     distances = 1 - np.abs(_shapes(clip) @ _shapes(points[None])[0].conj())
     order = np.argsort(distances, kind="stable")
-    alike = order[1 : max(2, (len(order) + 2) // 2)] if len(order) > 1 else order
-    return int(rng.choice(alike))
+    return int(rng.choice(order[1 : max(2, (len(order) + 2) // 2)]))
 
 
 def _shapes(points: FloatArray) -> npt.NDArray[np.complex64]:
