@@ -60,7 +60,7 @@ def test_a_photograph_takes_its_mouth_from_nowhere(monkeypatch: pytest.MonkeyPat
     """Its own would say nothing new; a clip has other frames to take one from."""
     partners: list[FaceSample | None] = []
 
-    def forger(sample: FaceSample, partner: FaceSample | None, rng: np.random.Generator) -> Forged:  # noqa: ARG001
+    def forger(sample: FaceSample, partner: FaceSample | None, rng: np.random.Generator) -> Forged:
         partners.append(partner)
         return Forged(sample.image, sample.image, np.zeros(sample.image.shape[:2], np.float32), "lipsync", "mouth")
 
