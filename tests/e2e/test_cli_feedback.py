@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.cli_process import Cli, lines
 from tests.fakes import make_job, make_report
-from tests.live_service import Live, live, until
+from tests.live_service import SAMPLES, Live, live, until
 from tests.onnx_models import write_registry
 
 from dfd.bootstrap.service import build_services
@@ -22,16 +22,22 @@ from dfd.judgement import Calibration
 from dfd.manifest import ModelManifest
 from dfd.reporting import report_to_dict
 from dfd.settings import load_settings
+from dfd.types import ImageU8
 
 PICTURES = 40
 
 
-def picture(level: int, mark: int) -> bytes:
-    """A checkerboard of a mean grey; the mean model's logit grows with it. The mark makes the file its own."""
-    rows, columns = np.indices((96, 96)) // 4
-    board = np.where((rows + columns) % 2, level + 20, level - 20).astype(np.uint8)
-    board[0, 0] = mark
-    encoded, data = cv2.imencode(".png", cv2.merge([board] * 3))
+def face() -> ImageU8:
+    """A frame with a face; what has none is not counted."""
+    read, frame = cv2.VideoCapture(str(SAMPLES[-1])).read()
+    assert read
+    return np.asarray(frame, dtype=np.uint8)
+
+
+def picture(frame: ImageU8, number: int) -> bytes:
+    """The frame in more light for a higher number, below `PICTURES`; the mean model's logit grows with it."""
+    lit = np.clip(frame * (0.4 + 2 * number / PICTURES), 0, 255).astype(np.uint8)
+    encoded, data = cv2.imencode(".png", lit)
     assert encoded
     return data.tobytes()
 
@@ -59,7 +65,6 @@ def service(cli: Cli, tmp_path: Path) -> Iterator[Live]:
         data_dir=tmp_path / "data",
         model_version="champion",
         model_poll_s=0.1,
-        no_face_fallback=True,
         threads=1,
         job_workers=1,
     )
@@ -70,7 +75,8 @@ def service(cli: Cli, tmp_path: Path) -> Iterator[Live]:
 
 
 def test_feedback_on_jobs_makes_a_better_version_that_answers(service: Live, cli: Cli, manifest: ModelManifest) -> None:
-    pictures = [picture(30 + 5 * number, number) for number in range(PICTURES)]
+    frame = face()
+    pictures = [picture(frame, number) for number in range(PICTURES)]
     with httpx.Client(base_url=service.url, timeout=60) as http, Client(http=http) as dfd:
         jobs = [job for first in range(0, PICTURES, 10) for job in dfd.submit(*pictures[first : first + 10])]
         for job in jobs:
