@@ -1,6 +1,7 @@
 """The forge: networks of every kind, training that goes on where it stopped, forged clips that say who is in them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -173,6 +174,23 @@ def test_what_is_forged_is_not_forged_again(trained: Path) -> None:
     forge.train(clips(), progress=False)
     forge.render(clips(), progress=False)
     assert {path: path.stat().st_mtime_ns for path in trained.rglob("*") if path.is_file()} == before
+
+
+def test_what_was_forged_of_other_clips_is_forged_again(tmp_path: Path) -> None:
+    """The same name, but other pictures, or somebody else in them: its people keep it out of other folds."""
+    forge = Forge(tmp_path, TINY)
+    forge.train(clips(), progress=False)
+    first, second = clips()
+    keys = forge.render([first, second], ["deepfake"], progress=False)
+    before = [forge.store.read(key) for key in keys]
+    renamed = replace(second, source="film/other")
+    forge.render([first, renamed], ["deepfake"], progress=False)
+    assert [forge.store.read(key).sources for key in keys] == [
+        (first.source, "film/other"),
+        ("film/other", first.source),
+    ]
+    forge.render([replace(first, images=first.images[:, ::-1].copy()), renamed], ["deepfake"], progress=False)
+    assert not np.array_equal(forge.store.read(keys[0]).real, before[0].real)
 
 
 def test_a_forgery_does_not_depend_on_what_was_forged_before(trained: Path) -> None:

@@ -54,7 +54,7 @@ class Forge:
         train_networks(self._folder, clips, self._settings, progress=progress)
 
     def render(self, clips: Sequence[ForgeClip], families: Sequence[str] = FAMILIES, *, progress: bool) -> list[str]:
-        """Forge each clip once in each family, unless that is done; afterwards `store` holds them.
+        """Forge each clip once in each family, unless that is done of the same clips; afterwards `store` holds them.
 
         Args:
             clips: real ones.
@@ -71,10 +71,12 @@ class Forge:
             raise ConfigurationError(f"unknown families {', '.join(unknown)}: known are {', '.join(FAMILIES)}")
         renderer = Renderer(self._folder, self._settings, clips)
         wanted = [(clip, family) for clip in clips for family in families]
+        known = {clip.fingerprint for clip in clips}
         keys = []
         for clip, family in tqdm(wanted, "forging", unit="clip", disable=not progress):
             key = f"{clip.key}__{family}"
-            if key not in self.store:
+            made_of = self.store.made_of(key)
+            if clip.fingerprint not in made_of[:1] or not known.issuperset(made_of):
                 forged = renderer.forged(clip, family)
                 if forged is None:
                     continue

@@ -1,5 +1,7 @@
 """What the forge's networks learn from: patches of clips, and faces whose warp is to be undone."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -43,6 +45,14 @@ class ForgeClip:
         """From crops of any size, ``(N, W, W, 3)``, those of the next frames, and points on them; at least one."""
         scale = np.float32(FORGED_PX / wide.shape[1])
         return cls(key, person, source, _shrunk(wide), _shrunk(following), (points * scale).astype(np.float32))
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the pictures, their points, and who and where they are of: what a forgery of the clip depends on."""
+        digest = hashlib.sha256(json.dumps([self.person, self.source, self.images.shape]).encode())
+        for part in (self.images, self.following, self.points):
+            digest.update(part.tobytes())
+        return digest.hexdigest()
 
     def samples(self) -> list[FaceSample]:
         """Each face and then the one in the next frame, in order of time."""
