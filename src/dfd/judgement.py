@@ -111,8 +111,9 @@ class OperatingPoint:
 
     Attributes:
         threshold: takes the place of `Decision.threshold`; the margin stays.
-        false_alarm_rate: share of the real videos that were called fake, the margin counted.
-        detection_rate: share of the fake videos that were called fake, the margin counted.
+        false_alarm_rate: share of the real videos whose score was beyond threshold and margin. The fewer faces, the
+            wider the margin (`Decision.frame_spread`), so that no more than these are called fake.
+        detection_rate: likewise, of the fake videos.
         real_count: real videos that the rates rest on.
         fake_count: fake videos that the rates rest on.
     """

@@ -28,7 +28,7 @@ from dfd.video.pyav import DEFAULT_WORKING_SIDE_PX, PyAvOpener
 from dfd_train.card import CARD_NAME, Answer, compact, sample_clips, show_failures, write_card
 from dfd_train.datasets import Clip
 
-_GROUPED_BY = "person"
+_GROUPED_BY = "published source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def results_folder(work: Path, manifest: ModelManifest) -> Path:
 
 
 def sample_of(clip: Clip) -> Sample:
-    """A clip as evaluation knows it; clips of the same people are drawn together."""
+    """A clip as evaluation knows it; clips of one source are drawn together, whoever is in them."""
     return Sample(
         name=clip.key,
         path=clip.path,
@@ -177,7 +177,7 @@ def sample_of(clip: Clip) -> Sample:
         dataset=clip.dataset,
         method=clip.method,
         family=clip.family,
-        group=" + ".join(clip.persons) or None,
+        group=clip.source,
     )
 
 

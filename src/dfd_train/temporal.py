@@ -1,7 +1,8 @@
 """What the order and the spread of a clip's scores add to their mean, measured on held-out clips.
 
-Serving takes the mean over a track. Whatever else is taken must beat it on clips that neither the model nor the rule
-has seen: the rules that have numbers of their own are fitted on the other folds.
+Serving takes the mean of a track's probabilities, which ranks clips nearly as the mean of their logits does. Whatever
+else is taken must beat that on clips that neither the model nor the rule has seen: the rules that have numbers of their
+own are fitted on the other folds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from dfd_train.validation import HeldOut, Logits
 
 Array = npt.NDArray[np.float64]
 
-MEAN = "mean"
+MEAN = "mean of logits"
 FITTED = "fitted to mean, spread, extremes and flicker"
 
 

@@ -404,7 +404,7 @@ def test_real_clips(data_dir: Path, tmp_path: Path) -> None:
         Conditions((Condition("CS", 3), Condition("VC", 3))),
     )
     measured = study.carry_out(runner)
-    assert measured["bootstrap"]["unit"] == "group of videos (column person)"
+    assert measured["bootstrap"]["unit"] == "person"
     assert (measured["coverage"]["scored_real"], measured["coverage"]["scored_fake"]) == (2, 2)
     assert all(entry["coverage"] == 1.0 for entry in measured["robustness"]["conditions"])
     assert 0 <= measured["auc"]["low"] <= measured["auc"]["high"] <= 1

@@ -26,7 +26,7 @@ from dfd.evaluation.page import FIGURES
 from dfd.manifest import Layout, ModelManifest
 from dfd.types import Reason, Verdict
 from dfd_train.card import Answer, compact, data_facts, write_card
-from dfd_train.card.about import input_in_words
+from dfd_train.card.about import input_in_words, recipe
 from dfd_train.card.explanations import explanations
 from dfd_train.card.facts import in_present_form
 from dfd_train.card.markdown import counted, escaped, listed, table
@@ -42,6 +42,8 @@ from dfd_train.card.remarks import (
 from dfd_train.card.weak import weak_points
 from dfd_train.card.writing import card
 from dfd_train.datasets import Clip
+from dfd_train.recipe import RECIPES
+from dfd_train.train import recipe_facts
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "model_card.md"
@@ -63,6 +65,16 @@ def test_the_card_is_the_one_that_was_agreed() -> None:
     if os.environ.get("DFD_UPDATE_GOLDEN"):
         GOLDEN.write_text(CARD, encoding="utf-8")
     assert GOLDEN.read_text(encoding="utf-8") == CARD
+
+
+def test_settings_that_nothing_used_are_not_told() -> None:
+    """Version 2 fits its last layer alone; what its trunks were trained with is the foundation's."""
+    version = replace(VERSION, reference={"recipe": recipe_facts(RECIPES["2"])})
+    rows = [line for line in recipe(version).splitlines() if line.startswith("|")]
+    assert rows[0] == "| setting | last layer | foundation |"
+    assert "| learning rate |  | 0.001 |" in rows
+    assert "| head strength | 0.01 |  |" in rows
+    assert "| seed | 1 | 1 |" in rows
 
 
 @pytest.mark.parametrize("name", FIGURES)

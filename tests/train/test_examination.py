@@ -11,6 +11,7 @@ import pytest
 from tests.evaluated import mixed
 from tests.fakes import FakeBackend, FakeDetector, FakeVideoOpener, make_detection, make_manifest, make_video_info
 from tests.train.card_material import measured_of
+from tests.train.test_training import make_clip
 from typer.testing import CliRunner
 
 from dfd.errors import ConfigurationError
@@ -26,13 +27,20 @@ from dfd_train.card.failures import DAMAGES
 from dfd_train.card.pictures import failure_sheet
 from dfd_train.cli import app
 from dfd_train.datasets import Clip, DatasetError
-from dfd_train.examination import Examination, examine, publish_again, results_folder
+from dfd_train.examination import Examination, examine, publish_again, results_folder, sample_of
 from dfd_train.export import file_hashes
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
 SHIPPED = ROOT / "models" / "deepfake" / "1"
 SIDE_PX = 256
+
+
+def test_clips_of_one_source_are_drawn_together() -> None:
+    """They share scene and codec history, whoever is in them."""
+    one, other = (make_clip(number, is_fake=False, source="page")[0] for number in (1, 2))
+    assert one.persons != other.persons
+    assert sample_of(one).cluster == sample_of(other).cluster
 
 
 # --- failures, with fakes -----------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def test_the_newest_recipe_ends_in_a_version_that_serves(tmp_path: Path) -> None
     manifest = DirectoryRegistry(tmp_path / "models").load("deepfake", "7").manifest
     assert manifest.input.frames == 2
     assert manifest.metrics["unseen_family"]["family"] == "deepfake"
-    assert manifest.metrics["rules"][0]["rule"] == "mean"
+    assert manifest.metrics["rules"][0]["rule"] == "mean of logits"
     card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "## A family never shown" in card
     assert "## From faces to a video" in card

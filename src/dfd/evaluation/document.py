@@ -50,7 +50,7 @@ def document(
             "rounds": judge.rounds,
             "seed": setting.seed,
             "level": LEVEL,
-            "unit": "video" if listed.group_column is None else f"group of videos (column {listed.group_column})",
+            "unit": listed.group_column or "video",
             "units": len(clusters),
         },
         "coverage": summary.pop("coverage"),

@@ -14,6 +14,21 @@ DOCS = "../../../docs"
 _IN_WORDS = {"contract", "made", "blended_share", "foundation"}
 """Parts of a recipe that have a sentence of their own."""
 
+_OF_PASSES = {
+    "dropout",
+    "ema_momentum",
+    "epochs",
+    "frozen_norms",
+    "frozen_stages",
+    "label_smoothing",
+    "learning_rate",
+    "mixed_precision",
+    "steps_per_epoch",
+    "weight_decay",
+}
+_OF_REGRESSION = {"head_batches", "head_strength"}
+_OF_TWO_FRAMES = {"trunks"}
+
 
 def head(manifest: ModelManifest) -> str:
     """Title, and what the files are."""
@@ -63,7 +78,6 @@ def data(manifest: ModelManifest) -> str:
 def recipe(manifest: ModelManifest) -> str:
     """How it was trained, number by number, and where the reasons stand."""
     found: Mapping[str, Any] = manifest.reference.get("recipe", {})
-    rows = [[words(name), escaped(str(value))] for name, value in sorted(found.items()) if name not in _IN_WORDS]
     record = "0005-second-model.md" if manifest.input.frames == 2 else "0004-first-model.md"
     sentences = [
         _made(found),
@@ -71,7 +85,29 @@ def recipe(manifest: ModelManifest) -> str:
         f"How training goes: [training.md]({DOCS}/training.md). Why it is so, what was tried and what each part is "
         f"worth: [{record}]({DOCS}/decisions/{record}).",
     ]
-    return "\n\n".join(filter(None, [" ".join(filter(None, sentences)), table(("setting", "value"), rows)]))
+    return "\n\n".join(filter(None, [" ".join(filter(None, sentences)), _settings(found)]))
+
+
+def _settings(found: Mapping[str, Any]) -> str:
+    """Every number that was used, of the model and of its foundation."""
+    models = {"value": _used(found)}
+    if found.get("foundation"):
+        models = {"last layer": _used(found), "foundation": _used(found["foundation"])}
+    names = sorted(set().union(*models.values()))
+    rows = [[words(name), *(escaped(str(used.get(name, ""))) for used in models.values())] for name in names]
+    return table(("setting", *models), rows)
+
+
+def _used(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a recipe that it made use of, but for those that have a sentence of their own."""
+    unused = set(_IN_WORDS)
+    if found.get("epochs") == 0:
+        unused |= _OF_PASSES
+    if not found.get("head_strength"):
+        unused |= _OF_REGRESSION
+    if found.get("contract", {}).get("frames") == 1:
+        unused |= _OF_TWO_FRAMES
+    return {name: value for name, value in found.items() if name not in unused}
 
 
 def _made(found: Mapping[str, Any]) -> str:

@@ -20,12 +20,15 @@ def held_out_sources(manifest: ModelManifest) -> str:
     figures = in_present_form(manifest.metrics["cross_validation"])
     seen = figures["coverage"]
     parts = [
-        f"{manifest.reference.get('folds', 'Several')} folds that share neither a published source nor a person. "
-        "Each clip is judged by a model of the same recipe that has seen neither; the shipped model was trained on all "
-        f"of them. {seen['real']} real and {seen['fake']} fake clips; a face was found and scored in "
-        f"{percent(seen['scored_share']['value'])}. The calibration was fitted to these very scores, so that "
-        "calibration errors here are too low.",
+        f"{manifest.reference.get('folds', 'Several')} folds that share neither a published source nor a person, by "
+        "the names that the lists give. Each clip is judged by a model of the same recipe that has seen neither; the "
+        f"shipped model was trained on all of them. {seen['real']} real and {seen['fake']} fake clips; a face was "
+        f"found and scored in {percent(seen['scored_share']['value'])}. Intervals are 95 %, by bootstrap draws of "
+        "published sources. The recipe was chosen by such folds, so that its figures are somewhat too good, and "
+        "calibration, threshold and margin were fitted to these very scores.",
         figure_table(figures["video"], figures["frame"]),
+        "Brier score and calibration errors also count that fakes and reals are not equally many here, which "
+        "probabilities assume; the table of calibrations below does not.",
         family_table(figures["per_family"], seen["real"]),
         _folds(figures.get("per_fold", [])),
     ]
@@ -83,9 +86,10 @@ def rules(manifest: ModelManifest) -> str:
         return ""
     rows = [[escaped(row["rule"]), *cells_of(row["auc"]), *cells_of(row["difference"])] for row in found]
     return (
-        "A video's score is the mean over the faces of a track. The same held-out clips ranked by other rules; a rule "
-        "with numbers of its own was fitted on the other folds. A difference whose interval holds 0 decides "
-        "nothing.\n\n" + table(("rule", "AUC", INTERVAL, "against the mean", INTERVAL), rows, range(1, 5))
+        "A video's score is the mean probability of a track's faces. The same held-out clips ranked by other rules, of "
+        "the logits; a rule with numbers of its own was fitted on the other folds. A difference whose interval holds 0 "
+        "decides nothing.\n\n"
+        + table(("rule", "AUC", INTERVAL, "against the mean of logits", INTERVAL), rows, range(1, 5))
     )
 
 
