@@ -75,10 +75,20 @@ def train(
             callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)],
         )
         model.optimizer.finalize_variable_values(model.trainable_variables)  # take the averaged weights
-    _save(model, run / MODEL_NAME)
+    _save(_in_float32(model, recipe), run / MODEL_NAME)
     return keras.models.load_model(
         run / MODEL_NAME, compile=False
     )  # without the optimizer, which an export would carry
+
+
+def _in_float32(model: keras.Model, recipe: Recipe) -> keras.Model:
+    """The same weights, which are float32 either way, in a model that computes so too: what is served must."""
+    if not recipe.mixed_precision:
+        return model
+    keras.mixed_precision.set_global_policy("float32")
+    plain = build(recipe)
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 def score(model: keras.Model, crops: ImageU8, recipe: Recipe) -> npt.NDArray[np.float32]:
