@@ -25,7 +25,7 @@ from dfd.ports import FaceDetector, VideoOpener
 from dfd.quality import measure
 from dfd.sampling import sampling_times
 from dfd.types import QUALITY_MEASURES, BoundingBox, FaceDetection, FloatArray, Frame, ImageU8
-from dfd_train.datasets import Clip
+from dfd_train.datasets import Clip, DatasetError
 from dfd_train.landmarks import FaceMesh
 
 WIDE_PX = 192
@@ -118,6 +118,7 @@ class CropStore:
 
         Raises:
             InputError: a clip cannot be read; the message names it.
+            DatasetError: its file breaks off, or is not the one whose hash the set tells.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         mesh = FaceMesh()
@@ -152,6 +153,7 @@ class CropStore:
         return self._folder / f"{clip.key}.npz"
 
     def _cut(self, clip: Clip, opener: VideoOpener, detector: FaceDetector, mesh: FaceMesh) -> ClipCrops:
+        _check_hash(clip)
         faces = _Faces(self._settings.contract)
         with opener.open(clip.path) as video:
             times = sampling_times(video.info.duration_s, self._settings.fps, self._settings.max_frames)
@@ -160,7 +162,18 @@ class CropStore:
                 found = detector.detect(frame.image)
                 if found:
                     faces.add(frame, max(found, key=lambda face: face.box.area_px2), mesh)
+            if not video.complete:
+                raise DatasetError("the video breaks off: fetch it again, or take it out of the list")
         return faces.crops()
+
+
+def _check_hash(clip: Clip) -> None:
+    if not clip.sha256 or clip.frames:
+        return
+    with clip.path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != clip.sha256:
+        raise DatasetError(f"its sha256 is {found}, not {clip.sha256} as listed: fetch it again, or mend the list")
 
 
 def _origin(clip: Clip) -> str:
