@@ -34,8 +34,22 @@ def test_a_missing_list_names_the_fix(tmp_path: Path) -> None:
 def test_an_unknown_label_is_refused(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "manifest.csv").write_text("path,label,split,method,source,sha256\na.mp4,FAKE,dev,x,y,z\n")
-    with pytest.raises(DatasetError, match="'FAKE'"):
+    with pytest.raises(DatasetError, match=r"manifest\.csv: a\.mp4 has label 'FAKE': write real or fake"):
         read_whole_clips(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["fake/a.mp4", "faces/fake/a.mp4", "train_fake/a.mp4"])
+def test_a_label_unlike_the_folder_is_refused(path: str, tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "faces.csv").write_text(
+        f"path,label,family,method,split,repo,person,sha256\n{path},real,real,X,train,o/r,ann,00\n"
+    )
+    (tmp_path / "clips" / "manifest.csv").write_text(
+        f"path,label,split,method,source,sha256\ntrain_real/b.mp4,real,dev,x,y,z\n{path},real,dev,x,y,z\n"
+    )
+    for reader, name in ((read_face_clips, "faces"), (read_whole_clips, "manifest")):
+        with pytest.raises(DatasetError, match=rf"{name}\.csv: {path} has label 'real', unlike its folder: mend the"):
+            reader(tmp_path)
 
 
 def test_the_real_lists_are_read(data_dir: Path) -> None:
@@ -64,6 +78,39 @@ def test_both_folders_are_needed(tmp_path: Path) -> None:
         read("folders", tmp_path)
     layouts.touch(tmp_path / "FAKE" / "b.png", tmp_path / "FAKE" / ".hidden.mp4", tmp_path / "FAKE" / "notes.txt")
     assert [clip.path.name for clip in read("folders", tmp_path)] == ["a.mp4", "b.png"]
+
+
+def test_frames_of_one_video_are_one_clip(tmp_path: Path) -> None:
+    layouts.make_folders(tmp_path)
+    for folder, names in {
+        "real/vid1": ("frame9.png", "frame10.png", "frame8.png"),
+        "real/tube/vid2": ("000.jpg", "010.jpg", "035.jpg"),  # below a method's folder gaps do not matter
+        "fake/SimSwap/vid1": ("000.png", "001.png"),
+        "fake/FaceSwap": ("000.png", "001.png"),  # a known method: photographs
+        "fake/animated": ("000.gif", "001.gif"),
+        "fake/photographs": ("ann.jpg", "bob2.jpg", "cid3.jpg"),
+        "fake/one": ("000.png",),
+        "real": ("000.png", "002.png"),
+    }.items():
+        layouts.touch(*(tmp_path / folder / name for name in names))
+    found = {clip.path.relative_to(tmp_path).as_posix(): clip for clip in read("folders", tmp_path)}
+    videos = {name: [frame.name for frame in clip.frames] for name, clip in found.items() if clip.frames}
+    assert videos == {
+        "real/vid1": ["frame8.png", "frame9.png", "frame10.png"],
+        "real/tube/vid2": ["000.jpg", "010.jpg", "035.jpg"],
+        "fake/SimSwap/vid1": ["000.png", "001.png"],
+    }
+    assert found["real/vid1"].source == found["fake/SimSwap/vid1"].source == "folders/vid1"
+    assert (found["fake/SimSwap/vid1"].method, found["fake/SimSwap/vid1"].family) == ("SimSwap", "swap")
+    assert (found["real/vid1"].method, found["real/vid1"].family) == ("real", "real")
+    assert len(found) == 5 + 3 + 2 + 2 + 3 + 1 + 2
+
+
+def test_pictures_that_may_be_frames_or_photographs_are_refused(tmp_path: Path) -> None:
+    layouts.make_folders(tmp_path)
+    layouts.touch(tmp_path / "fake" / "mine" / "003.png", tmp_path / "fake" / "mine" / "007.png")
+    with pytest.raises(DatasetError, match=r"fake/mine may hold frames .* or photographs.*in a CSV file \('csv'\)"):
+        read("folders", tmp_path)
 
 
 def test_a_csv_gives_all_it_has(tmp_path: Path) -> None:
@@ -100,10 +147,10 @@ def test_a_csv_needs_only_paths_and_labels(tmp_path: Path) -> None:
         ("path,label,split\na.mp4,real,some\n", "split 'some'"),
         ("path,label,family\na.mp4,real,swap\n", "labelled real, but its family is 'swap'"),
         ("path,label,family\na.mp4,fake,magic\n", "'magic' is none of"),
-        ("path,tag\na.mp4,real\n", r"clips\.csv lacks the columns label"),
-        ("path,label\na.mp4\n", r"clips\.csv, line 2: the row and the header differ in length"),
+        ("path,tag\na.mp4,real\n", r"clips\.csv lacks the columns label: add them, or name another list"),
+        ("path,label\na.mp4\n", r"clips\.csv, line 2: the row and the header differ in length: mend the row"),
         ("path,label\na.mp4,real,more\n", "line 2: the row and the header differ in length"),
-        ('path,label\n"a.mp4,real\n', r"clips\.csv, line 1: unexpected end of data"),
+        ('path,label\n"a.mp4,real\n', r"clips\.csv, line 1: unexpected end of data: mend the row"),
     ],
 )
 def test_a_bad_csv_is_refused(text: str, message: str, tmp_path: Path) -> None:

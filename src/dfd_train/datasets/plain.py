@@ -1,11 +1,13 @@
 """Data without a published layout: folders ``real/`` and ``fake/``, or a list in CSV."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from dfd_train.datasets.clip import Clip, DatasetError, check_present, label_name, make_key, problem, repeated
 from dfd_train.datasets.families import family_of
-from dfd_train.datasets.reading import folders_in, media_in, read_rows
+from dfd_train.datasets.reading import STILL_SUFFIXES, folders_in, media_in, read_rows
 
 FOLDERS, CSV = "folders", "csv"
 
@@ -26,29 +28,59 @@ def read_folders(root: Path) -> list[Clip]:
     ``fake/deepfakes/007.mp4``, are taken for one scene, which at worst makes a group too large. Nothing is known of
     persons, and there is no split.
 
+    A folder of nothing but numbered pictures below that of a method is one video's frames, a clip that is called as the
+    folder is. So is such a folder directly inside ``real`` or ``fake``, if the numbers are consecutive and it is not
+    called as a known method is. Any other picture is a clip of its own.
+
     Args:
         root: folder that holds both.
 
     Raises:
-        DatasetError: one of the two folders is missing.
+        DatasetError: one of the two folders is missing, or pictures could be either frames or photographs.
     """
     classes = class_folders(root)
     if len(classes) < 2:
         raise DatasetError(f"{root} must hold a folder 'real' and a folder 'fake'")
     return [
-        _folder_clip(path, root, is_fake)
+        _folder_clip(path, frames, root, is_fake)
         for is_fake, folder in sorted(classes.items())
-        for path in _media_below(folder)
+        for path, frames in _media_below(folder, 0)
     ]
 
 
-def _media_below(folder: Path) -> Iterator[Path]:
-    yield from media_in(folder)
-    for inner in folders_in(folder):
-        yield from _media_below(inner)
+def _media_below(folder: Path, depth: int) -> Iterator[tuple[Path, tuple[Path, ...]]]:
+    """Files without frames, and folders with the frames in them; `depth` is 0 for ``real`` and ``fake``."""
+    media, inside = media_in(folder), folders_in(folder)
+    if depth and not inside and (frames := _frames(folder, media, depth)):
+        yield folder, frames
+        return
+    for path in media:
+        yield path, ()
+    for inner in inside:
+        yield from _media_below(inner, depth + 1)
 
 
-def _folder_clip(path: Path, root: Path, is_fake: bool) -> Clip:
+def _frames(folder: Path, media: Sequence[Path], depth: int) -> tuple[Path, ...]:
+    """The pictures of a folder in order, if they are one video's; else none."""
+    named = [
+        (path, re.fullmatch(r"(.*?)([0-9]+)", path.stem)) for path in media if path.suffix.lower() in STILL_SUFFIXES
+    ]
+    numbers = {path: int(found[2]) for path, found in named if found}
+    if len(media) < 2 or len(numbers) < len(media) or len({found[1] for _, found in named if found}) > 1:
+        return ()
+    if depth == 1 and family_of(folder.name) != "unknown":
+        return ()
+    frames = tuple(sorted(media, key=lambda path: (numbers[path], path.name)))
+    if depth == 1 and any(numbers[after] - numbers[before] != 1 for before, after in pairwise(frames)):
+        raise DatasetError(
+            f"{folder} may hold frames of one video or photographs, as the numbers are not consecutive: put frames "
+            "below a folder called as the method, or list the pictures, with a 'group' for each video, in a CSV file "
+            f"({CSV!r})"
+        )
+    return frames
+
+
+def _folder_clip(path: Path, frames: tuple[Path, ...], root: Path, is_fake: bool) -> Clip:
     relative = path.relative_to(root)
     method = relative.parts[1] if len(relative.parts) > 2 else ""
     return Clip(
@@ -57,10 +89,11 @@ def _folder_clip(path: Path, root: Path, is_fake: bool) -> Clip:
         is_fake=is_fake,
         family=family_of(method) if is_fake else "real",
         method=method or label_name(is_fake),
-        source=f"{FOLDERS}/{path.stem}",
+        source=f"{FOLDERS}/{path.name if frames else path.stem}",
         persons=(),
         split="",
         dataset=FOLDERS,
+        frames=frames,
     )
 
 

@@ -15,6 +15,8 @@ COMPRESSIONS = ("raw", "c0", "c23", "c40")
 _VIDEO_SUFFIXES = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"}
 _PICTURE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 _MEDIA_SUFFIXES = _VIDEO_SUFFIXES | _PICTURE_SUFFIXES
+STILL_SUFFIXES = _PICTURE_SUFFIXES - {".gif"}
+"""Of pictures that do not move."""
 
 
 def read_text(path: Path, fix: str) -> str:
@@ -84,14 +86,17 @@ def read_rows(path: Path, columns: Sequence[str], fix: str) -> list[dict[str, st
     try:
         absent = [name for name in columns if name not in (reader.fieldnames or ())]
         if absent:
-            raise DatasetError(f"{path} lacks the columns {', '.join(absent)}")
+            raise DatasetError(f"{path} lacks the columns {', '.join(absent)}: add them, or name another list")
         rows = []
         for row in reader:
             if None in row or None in row.values():
-                raise DatasetError(f"{path}, line {reader.line_num}: the row and the header differ in length")
+                raise DatasetError(
+                    f"{path}, line {reader.line_num}: the row and the header differ in length: mend the row (what "
+                    "holds a comma needs quotes)"
+                )
             rows.append(row)
     except csv.Error as error:
-        raise DatasetError(f"{path}, line {reader.line_num}: {error}") from error
+        raise DatasetError(f"{path}, line {reader.line_num}: {error}: mend the row") from error
     return rows
 
 

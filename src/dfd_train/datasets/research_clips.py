@@ -1,5 +1,6 @@
 """``clips/faces.csv`` and ``clips/manifest.csv``: short clips collected from research pages."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from dfd_train.datasets.clip import Clip, DatasetError
@@ -9,6 +10,7 @@ FACE_CLIPS = "face_clips"
 WHOLE_CLIPS = "whole_clips"
 
 _FIX = "point DFD_DATA_DIR at the folder that holds 'clips'"
+_LABELS = ("real", "fake")
 _METHOD_FAMILIES = {"wav2lip": "lipsync", "ghost": "swap"}
 
 
@@ -19,13 +21,15 @@ def read_face_clips(root: Path) -> list[Clip]:
         root: the data folder, the one that holds ``clips``.
 
     Raises:
-        DatasetError: the list is missing or broken, or a label is neither real nor fake.
+        DatasetError: the list is missing or broken, or a label is neither real nor fake, or not that of the folder the
+            file lies in.
     """
+    listed = root / "clips" / "faces.csv"
     return [
         Clip(
             key=Path(row["path"]).stem,
             path=root / "clips" / row["path"],
-            is_fake=_label(row["label"]),
+            is_fake=_is_fake(listed, row),
             family=row["family"],
             method=row["method"],
             source=row["repo"],
@@ -34,11 +38,7 @@ def read_face_clips(root: Path) -> list[Clip]:
             dataset=FACE_CLIPS,
             sha256=row["sha256"],
         )
-        for row in read_rows(
-            root / "clips" / "faces.csv",
-            ("path", "label", "family", "method", "repo", "person", "split", "sha256"),
-            _FIX,
-        )
+        for row in read_rows(listed, ("path", "label", "family", "method", "repo", "person", "split", "sha256"), _FIX)
     ]
 
 
@@ -51,9 +51,10 @@ def read_whole_clips(root: Path) -> list[Clip]:
         DatasetError: as `read_face_clips`.
     """
     columns = ("path", "label", "method", "source", "split", "sha256")
+    listed = root / "clips" / "manifest.csv"
     clips = []
-    for row in read_rows(root / "clips" / "manifest.csv", columns, _FIX):
-        is_fake = _label(row["label"])
+    for row in read_rows(listed, columns, _FIX):
+        is_fake = _is_fake(listed, row)
         words = row["method"].lower().split()
         family = next((_METHOD_FAMILIES[word] for word in words if word in _METHOD_FAMILIES), "reenactment")
         clips.append(
@@ -73,7 +74,12 @@ def read_whole_clips(root: Path) -> list[Clip]:
     return clips
 
 
-def _label(text: str) -> bool:
-    if text not in ("real", "fake"):
-        raise DatasetError(f"a label must be 'real' or 'fake', got {text!r}")
-    return text == "fake"
+def _is_fake(listed: Path, row: Mapping[str, str]) -> bool:
+    """The label of a row, which must be that of the folder (``fake``, ``train_real``, ``faces/real``)."""
+    path, label = row["path"], row["label"]
+    if label not in _LABELS:
+        raise DatasetError(f"{listed}: {path} has label {label!r}: write real or fake")
+    folders = {name.rpartition("_")[2] for name in path.split("/")[:-1]} & {*_LABELS}
+    if folders - {label}:
+        raise DatasetError(f"{listed}: {path} has label {label!r}, unlike its folder: mend the label or move the file")
+    return label == "fake"
