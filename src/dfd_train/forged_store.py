@@ -20,7 +20,6 @@ class ForgedClip:
         method: the family and what did it, for example ``decoded by transposed``.
         persons: everybody whose face went into it; none of them may stand on the other side of a split.
         sources: where their clips were published.
-        made_of: fingerprints of the real clip, and of the one whose face or pose was lent.
         wide: ``(N, 128, 128, 6) uint8``, forged: RGB of a frame, then of the one right after it.
         real: the same frames with the same change of colour and sharpness, not forged.
         points: ``(N, 468, 2) float32`` FaceMesh points on them.
@@ -32,7 +31,6 @@ class ForgedClip:
     method: str
     persons: tuple[str, ...]
     sources: tuple[str, ...]
-    made_of: tuple[str, ...]
     wide: ImageU8
     real: ImageU8
     points: FloatArray
@@ -62,12 +60,8 @@ class ForgedStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def made_of(self, key: str) -> tuple[str, ...]:
-        """Of a forged clip; empty where there is none, or it does not say."""
-        if not self._path(key).exists():
-            return ()
-        with np.load(self._path(key)) as data:
-            return tuple(map(str, data["made_of"])) if "made_of" in data else ()
+    def __contains__(self, key: str) -> bool:
+        return self._path(key).exists()
 
     def keys(self) -> list[str]:
         """Of all forged clips, sorted."""
@@ -92,7 +86,6 @@ class ForgedStore:
                 method=_text([clip.method]),
                 persons=_text(clip.persons),
                 sources=_text(clip.sources),
-                made_of=_text(clip.made_of),
                 wide=clip.wide,
                 real=clip.real,
                 points=clip.points,
@@ -108,7 +101,6 @@ class ForgedStore:
                 str(data["method"][0]),
                 tuple(map(str, data["persons"])),
                 tuple(map(str, data["sources"])),
-                tuple(map(str, data["made_of"])),
                 data["wide"],
                 data["real"],
                 data["points"],

@@ -176,21 +176,28 @@ def test_what_is_forged_is_not_forged_again(trained: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in trained.rglob("*") if path.is_file()} == before
 
 
-def test_what_was_forged_of_other_clips_is_forged_again(tmp_path: Path) -> None:
-    """The same name, but other pictures, or somebody else in them: its people keep it out of other folds."""
+def test_a_folder_made_of_other_clips_is_refused(tmp_path: Path) -> None:
+    """Of the same name, but other pictures or somebody else in them: the networks would know who is held out."""
     forge = Forge(tmp_path, TINY)
-    forge.train(clips(), progress=False)
     first, second = clips()
-    keys = forge.render([first, second], ["deepfake"], progress=False)
-    before = [forge.store.read(key) for key in keys]
-    renamed = replace(second, source="film/other")
-    forge.render([first, renamed], ["deepfake"], progress=False)
-    assert [forge.store.read(key).sources for key in keys] == [
-        (first.source, "film/other"),
-        ("film/other", first.source),
-    ]
-    forge.render([replace(first, images=first.images[:, ::-1].copy()), renamed], ["deepfake"], progress=False)
-    assert not np.array_equal(forge.store.read(keys[0]).real, before[0].real)
+    forge.train([first, second], progress=False)
+    renamed, mirrored = replace(second, source="film/other"), replace(first, images=first.images[:, ::-1].copy())
+    for others in ([first], [first, renamed], [mirrored, second]):
+        with pytest.raises(ConfigurationError, match="was made of other clips: give another folder, or delete it"):
+            Forge(tmp_path, TINY).train(others, progress=False)
+    for others in ([renamed], [mirrored, second]):
+        with pytest.raises(ConfigurationError, match="was made of other clips"):
+            Forge(tmp_path, TINY).render(others, progress=False)
+    forge.train([second, first], progress=False)
+    assert forge.render([second], ["decoded"], progress=False) == [f"{second.key}__decoded"]
+
+
+def test_a_folder_that_does_not_tell_its_clips_is_that_of_the_first_to_come(tmp_path: Path) -> None:
+    Forge(tmp_path, TINY).train(clips(), progress=False)
+    (tmp_path / "learned_from.json").unlink()
+    Forge(tmp_path, TINY).train(clips(), progress=False)
+    with pytest.raises(ConfigurationError, match="was made of other clips"):
+        Forge(tmp_path, TINY).train(clips()[:1], progress=False)
 
 
 def test_a_forgery_does_not_depend_on_what_was_forged_before(trained: Path) -> None:

@@ -25,7 +25,7 @@ def forged(folder: Path, key: str, persons: tuple[str, ...], sources: tuple[str,
     store = ForgedStore(folder)
     pictures = np.full((2, 128, 128, 6), value, np.uint8)
     points = np.zeros((2, 468, 2), np.float32)
-    store.write(ForgedClip(key, "0", "decoded", "nearest", persons, sources, (), pictures + 100, pictures, points))
+    store.write(ForgedClip(key, "0", "decoded", "nearest", persons, sources, pictures + 100, pictures, points))
     return store
 
 

@@ -63,7 +63,7 @@ def test_an_unseen_family_is_judged_by_models_that_do_not_know_its_people(tmp_pa
             key = f"{clip.key}__{family}{len(persons)}"
             points = np.zeros((2, 468, 2), np.float32)
             sources = (clip.source, "s0", "s1")[: len(persons) + 1 if len(persons) > 1 else 1]
-            store.write(ForgedClip(key, clip.key, family, "m", persons, sources, (), pictures, pictures, points))
+            store.write(ForgedClip(key, clip.key, family, "m", persons, sources, pictures, pictures, points))
     extras = Extras(forged=store)
     assert len(set(folds([clip for clip, _ in CLIPS], 2))) == 2
     hold_out(CLIPS, recipe, extras, fold_count=2, runs=tmp_path / "runs", progress=False)

@@ -70,7 +70,6 @@ class Renderer:
             method="shared encoder, own decoder" if family == "deepfake" else used,
             persons=tuple(dict.fromkeys((clip.person, lender.person))),
             sources=tuple(dict.fromkeys((clip.source, lender.source))),
-            made_of=(clip.fingerprint, lender.fingerprint),
             wide=_side_by_side([pair.fake for pair in pairs]),
             real=_side_by_side([pair.real for pair in pairs]),
             points=clip.points,
