@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from dfd.types import ImageU8
-from dfd_train.datasets import Clip
+from dfd_train.datasets import Clip, DatasetError
 from dfd_train.forged_store import ForgedStore
 from dfd_train.recipe import Recipe
 from dfd_train.store import WIDE_PX, ClipCrops
@@ -65,6 +65,9 @@ class MadeFakes:
         reals: the real training clips, each with a face.
         extras: what else there is to make them of.
         recipe: says which families, and how often.
+
+    Raises:
+        DatasetError: there is nothing to make any of the families of.
     """
 
     def __init__(self, reals: Sequence[Faces], extras: Extras, recipe: Recipe) -> None:
@@ -76,6 +79,11 @@ class MadeFakes:
         self._store = extras.forged
         self._forged = _allowed(extras.forged, reals)
         families = [family for family in sorted(recipe.made) if family in FORGERS or self._forged.get(family)]
+        if recipe.made_share and not families:
+            raise DatasetError(
+                f"none of the forgeries {', '.join(sorted(recipe.made))} can be made: no forged clip shows only people "
+                "and sources of the training clips; forge more of them with `dfd-train forge`, or take another recipe"
+            )
         self._families = families
         weights = np.array([recipe.made[family] for family in families], np.float64)
         self._weights = weights / weights.sum()

@@ -10,6 +10,7 @@ from tests.train.test_training import TINY_PAIRS, make_clip
 
 from dfd.types import ImageU8
 from dfd_train import made_fakes
+from dfd_train.datasets import DatasetError
 from dfd_train.forge import forge_clips
 from dfd_train.forged_store import ForgedClip, ForgedStore
 from dfd_train.made_fakes import Extras, MadeFakes
@@ -101,3 +102,10 @@ def test_families_without_a_clip_are_left_out(tmp_path: Path) -> None:
     made = MadeFakes(CLIPS, Extras(forged=ForgedStore(tmp_path)), recipe)
     real, fake = made.draw(np.random.default_rng(0))
     assert real[0].shape == fake[0].shape
+
+
+def test_without_a_clip_of_any_family_there_is_nothing_to_draw(tmp_path: Path) -> None:
+    recipe = replace(TINY_PAIRS, made=MappingProxyType({"decoded": 1.0, "dubbed": 1.0}))
+    for extras in (Extras(), Extras(forged=ForgedStore(tmp_path))):
+        with pytest.raises(DatasetError, match="none of the forgeries decoded, dubbed can be made: no forged clip"):
+            MadeFakes(CLIPS, extras, recipe)
