@@ -21,7 +21,6 @@ from dfd_train.head import fit_head
 from dfd_train.made_fakes import NO_EXTRAS, Extras, Faces
 from dfd_train.recipe import Recipe
 
-_STATE = "state.keras"
 _RECIPE = "recipe.json"
 _MATERIAL = "material.json"
 _PROGRESS = "progress.json"
@@ -59,9 +58,13 @@ def train(
         first, model = 0, _compiled(_started(recipe, clips, extras, progress=progress), recipe)
 
     def keep(epoch: int, logs: Any = None) -> None:
-        _save(model, run / _STATE)
+        state = run / f"state-{epoch + 1}.keras"
+        _save(model, state)
         seed = np.asarray(model.get_layer("dropout").seed_generator.state).tolist()
-        _write(run / _PROGRESS, json.dumps({"epochs_done": epoch + 1, "dropout_seed": seed}))
+        # names the state that it belongs to: a run cut short between the two goes on from the one before
+        _write(run / _PROGRESS, json.dumps({"epochs_done": epoch + 1, "dropout_seed": seed, "state": state.name}))
+        for old in set(run.glob("state*.keras")) - {state}:
+            old.unlink()
         with (run / "history.jsonl").open("a") as history:
             history.write(json.dumps({"epoch": epoch, **{k: float(v) for k, v in (logs or {}).items()}}) + "\n")
 
@@ -106,7 +109,7 @@ def _resume(run: Path, recipe: Recipe) -> tuple[int, keras.Model]:
     dropout's random numbers stand.
     """
     progress = json.loads((run / _PROGRESS).read_text())
-    saved = keras.models.load_model(run / _STATE)
+    saved = keras.models.load_model(run / progress.get("state", "state.keras"))  # as older runs call it
     model = _compiled(build(recipe), recipe)
     model.set_weights(saved.get_weights())
     model.optimizer.build(model.trainable_variables)

@@ -15,6 +15,7 @@ from dfd.errors import ConfigurationError
 from dfd.manifest import InputContract, Layout
 from dfd.preprocessing import to_model_input
 from dfd.types import QUALITY_MEASURES, BoundingBox, FaceDetection, FloatArray, ImageU8
+from dfd_train import train as train_module
 from dfd_train.backbone import build, load_foundation, load_imagenet
 from dfd_train.batches import TrainingBatches
 from dfd_train.datasets import Clip
@@ -166,6 +167,27 @@ def test_a_resumed_run_equals_an_unbroken_one(
     resumed = train(CLIPS, TINY, tmp_path, progress=False)
     for one, other in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
         assert np.array_equal(one, other)
+
+
+def test_a_run_cut_short_while_it_saves_equals_an_unbroken_one(
+    unbroken: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the model's state and what is said of it: no pass is trained twice."""
+    write = train_module._write
+
+    def power_cut(path: Path, text: str) -> None:
+        if path.name == "progress.json" and json.loads(text)["epochs_done"] == 2:
+            raise OSError("power cut")
+        write(path, text)
+
+    monkeypatch.setattr(train_module, "_write", power_cut)
+    with pytest.raises(OSError, match="power cut"):
+        train(CLIPS, TINY, tmp_path, progress=False)
+    monkeypatch.undo()
+    resumed = train(CLIPS, TINY, tmp_path, progress=False)
+    for one, other in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+    assert [path.name for path in tmp_path.glob("state*")] == ["state-3.keras"]
 
 
 def test_another_seed_gives_another_model(unbroken: keras.Model, tmp_path: Path) -> None:
