@@ -11,19 +11,26 @@ import numpy as np
 import numpy.typing as npt
 from imblearn.over_sampling import RandomOverSampler
 
-from dfd_train.datasets import Clip
+from dfd_train.datasets import Clip, require_both_classes
+
+FACES_WANTED = "training that show a face"
+"""What clips are for, in messages about a class that is missing."""
 
 
 def balanced(clips: Sequence[Clip], seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Draw clips of the smaller class again until there are as many of both.
 
     Args:
-        clips: of one side of a split, with both classes among them.
+        clips: of one side of a split, those that show a face; both classes must be among them.
         seed: of the draw.
 
     Returns:
         indices of clips, ``(M,)``, and the weight of each entry, ``(M,)``; the weights of a class sum to one half.
+
+    Raises:
+        DatasetError: a class is missing.
     """
+    require_both_classes(clips, FACES_WANTED)
     labels = np.array([clip.is_fake for clip in clips])
     sampler = RandomOverSampler(random_state=seed)
     chosen: npt.NDArray[np.int64] = sampler.fit_resample(np.arange(len(labels)).reshape(-1, 1), labels)[0][:, 0]

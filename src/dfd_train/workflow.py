@@ -27,9 +27,17 @@ from dfd.reliability import Reliability
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import PyAvOpener
 from dfd_train import calibrate
+from dfd_train.balance import FACES_WANTED
 from dfd_train.card import data_facts, sample_clips
 from dfd_train.data_report import evenly
-from dfd_train.datasets import Clip, check_present, read_face_clips, read_whole_clips, require_both_classes
+from dfd_train.datasets import (
+    Clip,
+    check_present,
+    check_unique,
+    read_face_clips,
+    read_whole_clips,
+    require_both_classes,
+)
 from dfd_train.datasets.stills import read_stills
 from dfd_train.examination import Examination, examine, publish, sample_of
 from dfd_train.export import ONNX_NAME, export, file_hashes, with_parity, write_manifest
@@ -126,11 +134,12 @@ def read_clips(plan: Plan) -> tuple[list[Clip], list[Clip]]:
     """Training clips and test clips; the former share no source, person or file with the latter.
 
     Raises:
-        DatasetError: a list or a listed clip is missing, or a class.
+        DatasetError: a list or a listed clip is missing, or a class, or two clips would be kept under one name.
     """
-    whole = read_whole_clips(plan.data)
+    faces, whole = read_face_clips(plan.data), read_whole_clips(plan.data)
+    check_unique([*faces, *whole])
     test = [clip for clip in whole if clip.split == _TEST_SPLIT]
-    clips = without_leaks(read_face_clips(plan.data) + [clip for clip in whole if clip.split == "train"], test)
+    clips = without_leaks(faces + [clip for clip in whole if clip.split == "train"], test)
     check_disjoint(clips, test)
     if plan.limit:
         clips = clips[:: max(1, len(clips) // plan.limit)]
@@ -159,8 +168,9 @@ def gather_extras(plan: Plan, recipe: Recipe, data: Sequence[Faces]) -> Extras:
         data: the training clips and their crops.
 
     Raises:
-        DatasetError: the photographs are missing.
+        DatasetError: no clip of a class shows a face, or the photographs are missing.
     """
+    require_both_classes([clip for clip, crops in data if crops.count], FACES_WANTED)
     stills: list[Faces] = []
     if recipe.stills_share or recipe.foundation:
         wanted = evenly(read_stills(plan.data, plan.work / "stills"), plan.limit or recipe.stills)

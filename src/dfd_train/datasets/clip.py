@@ -137,7 +137,7 @@ def check_unique(clips: Iterable[Clip]) -> None:
         DatasetError: two clips share a key.
     """
     if twice := repeated(clip.key for clip in clips):
-        raise problem("clips are listed more than once", twice, "remove the duplicates from the lists")
+        raise problem("clips are listed more than once", twice, "remove the duplicates, or rename files of one name")
 
 
 def require_both_classes(clips: Iterable[Clip], purpose: str) -> None:
