@@ -84,7 +84,8 @@ def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     except DfdError as error:
         raise _failed(error) from error
     test = manifest.metrics["test"]["video"]["auc"]
-    typer.echo(f"wrote {out}: test AUC {test['value']:.3f} ({test['low']:.3f} to {test['high']:.3f})")
+    said = f"{test['value']:.3f} ({test['low']:.3f} to {test['high']:.3f})" if test else "unknown: a class has no face"
+    typer.echo(f"wrote {out}: test AUC {said}")
 
 
 @app.command()

@@ -1,8 +1,11 @@
 """From a trained Keras model to a registered version: SavedModel, ONNX and manifest, checked against each other."""
 
 import hashlib
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import onnxruntime as ort
 import tensorflow as tf
 
 from dfd.backends.onnx_runtime import OnnxRuntimeBackend
+from dfd.errors import ConfigurationError, ModelError
 from dfd.manifest import ModelManifest
 from dfd.registry.directory import MANIFEST_NAME
 from dfd.registry.parity import recorded
@@ -24,8 +28,49 @@ PARITY_TOLERANCE = 1e-3
 """Largest difference of logits between the three forms; the probabilities then agree to 2.5e-4 at worst."""
 
 
-class ParityError(RuntimeError):
-    """The exported forms of a model do not answer alike."""
+class ParityError(ModelError):
+    """The exported forms of a model do not answer alike, or one of them cannot be made."""
+
+    code = "parity"
+
+
+def check_place(folder: Path) -> None:
+    """Refuse to put a version where anything else lies: what is there before gives way to it.
+
+    Raises:
+        ConfigurationError: the folder holds files, but no manifest.
+    """
+    if folder.exists() and not (folder / MANIFEST_NAME).is_file() and (folder.is_file() or any(folder.iterdir())):
+        raise ConfigurationError(f"{folder} is in use, but not by a model version: give another folder, or empty it")
+
+
+@contextmanager
+def built_beside(folder: Path) -> Iterator[Path]:
+    """A new folder for a version, which at the end takes the place of the old one as a whole.
+
+    If anything is raised meanwhile, the old one stays as it was.
+
+    Args:
+        folder: of the version; what is in it goes in the end, files of another export among it.
+
+    Raises:
+        ConfigurationError: as `check_place`.
+    """
+    check_place(folder)
+    fresh, old = (folder.with_name(f".{folder.name}.{state}") for state in ("fresh", "old"))
+    if old.exists() and not folder.exists():  # an earlier call was cut short between the two renames
+        old.rename(folder)
+    for left in (fresh, old):
+        shutil.rmtree(left, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        yield fresh
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def export(model: keras.Model, folder: Path, probes: FloatArray) -> float:
@@ -33,7 +78,7 @@ def export(model: keras.Model, folder: Path, probes: FloatArray) -> float:
 
     Args:
         model: with one output of logits.
-        folder: of the version; TensorFlow Serving reads it as it is.
+        folder: of the version, best from `built_beside`; TensorFlow Serving reads it as it is.
         probes: ``(N, S, S, 3) float32`` real crops the three forms are compared on (random weights or noise would
             agree on anything).
 
@@ -100,7 +145,8 @@ def _convert(saved_model: Path, target: Path) -> None:
         [sys.executable, *command, "--opset", str(_OPSET)], check=False, capture_output=True, text=True
     )
     if done.returncode:
-        raise ParityError(f"tf2onnx failed: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise ParityError(f"tf2onnx failed: {said[-1]}: install the versions that requirements/ names")
 
 
 def _compare(model: keras.Model, folder: Path, probes: FloatArray) -> float:
@@ -110,8 +156,11 @@ def _compare(model: keras.Model, folder: Path, probes: FloatArray) -> float:
     session = ort.InferenceSession(str(folder / ONNX_NAME), providers=["CPUExecutionProvider"])
     onnx_logits = np.asarray(session.run(None, {session.get_inputs()[0].name: probes})[0])[:, 0]
     if float(np.ptp(keras_logits)) < 0.1:
-        raise ParityError("the probes all get the same answer, so that agreement on them proves nothing")
+        raise ParityError("the probes all get the same answer, so that agreement on them proves nothing: train longer")
     worst = max(float(np.abs(other - keras_logits).max()) for other in (saved_logits, onnx_logits))
     if worst > PARITY_TOLERANCE:
-        raise ParityError(f"logits differ by {worst:.2e} between Keras, SavedModel and ONNX")
+        raise ParityError(
+            f"logits differ by {worst:.2e} between Keras, SavedModel and ONNX: install the versions that requirements/ "
+            "names"
+        )
     return worst

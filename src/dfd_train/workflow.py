@@ -40,7 +40,7 @@ from dfd_train.datasets import (
 )
 from dfd_train.datasets.stills import read_stills
 from dfd_train.examination import Examination, examine, publish, sample_of
-from dfd_train.export import ONNX_NAME, export, file_hashes, with_parity, write_manifest
+from dfd_train.export import ONNX_NAME, built_beside, check_place, export, file_hashes, with_parity, write_manifest
 from dfd_train.forge import Forge, ForgeSettings, forge_clips
 from dfd_train.forged_store import ForgedStore
 from dfd_train.made_fakes import Extras, Faces
@@ -96,10 +96,12 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
 
     Raises:
         DatasetError: the data is incomplete, a split leaks, or there are too few independent clips.
-        ConfigurationError: the work folder holds runs of another recipe, or of other clips.
+        ConfigurationError: the work folder holds runs of another recipe, or of other clips, or the folder of the
+            version holds something else.
         ParityError: the exported forms disagree.
     """
     # What would fail late fails here.
+    check_place(plan.out)
     if plan.samples is not None:
         sample_clips(plan.samples)
     clips, test = read_clips(plan)
@@ -113,11 +115,6 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
 
     model = train(data, recipe, runs / "final", extras, progress=plan.progress)
     probes = np.concatenate([crops.exact[:1] for _, crops in data if crops.count])[:_PROBES]
-    worst = export(model, plan.out, to_model_input(list(probes), recipe.contract))
-
-    figures = {"unseen_family": unseen, "parity_max_logit_difference": worst}
-    manifest = with_parity(plan.out, _manifest(plan, recipe, judgement, figures, clips))
-    write_manifest(plan.out, manifest)
     task = Examination(
         clips=test,
         csv=plan.data / _TEST_LIST,
@@ -127,7 +124,12 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
         work=plan.work,
         progress=plan.progress,
     )
-    return publish(plan.out, manifest, examine(plan.out, manifest, task), plan.samples)
+    with built_beside(plan.out) as folder:
+        worst = export(model, folder, to_model_input(list(probes), recipe.contract))
+        figures = {"unseen_family": unseen, "parity_max_logit_difference": worst}
+        manifest = with_parity(folder, _manifest(plan, recipe, judgement, figures, clips, file_hashes(folder)))
+        write_manifest(folder, manifest)
+        return publish(folder, manifest, examine(folder, manifest, task), plan.samples)
 
 
 def read_clips(plan: Plan) -> tuple[list[Clip], list[Clip]]:
@@ -285,13 +287,18 @@ def _result(clip: Clip, faces: npt.NDArray[np.float64]) -> ClipResult:
 
 
 def _manifest(
-    plan: Plan, recipe: Recipe, judgement: Judgement, figures: Mapping[str, Any], clips: Sequence[Clip]
+    plan: Plan,
+    recipe: Recipe,
+    judgement: Judgement,
+    figures: Mapping[str, Any],
+    clips: Sequence[Clip],
+    files: Mapping[str, str],
 ) -> ModelManifest:
     return ModelManifest(
         name=plan.out.parent.name,
         version=plan.out.name,
         architecture=_ARCHITECTURES[recipe.backbone],
-        files=file_hashes(plan.out),
+        files=files,
         weights_file=ONNX_NAME,
         input=recipe.contract,
         output=Output.FAKE_LOGIT,

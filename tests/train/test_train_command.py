@@ -2,6 +2,8 @@
 
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import cv2
@@ -9,9 +11,11 @@ import pytest
 from tests.train.test_notebooks import SAMPLES, write_data
 from typer.testing import CliRunner
 
+from dfd.manifest import ModelManifest
 from dfd.registry.directory import DirectoryRegistry
 from dfd_train.cli import app
 from dfd_train.datasets.stills import ARCHIVE
+from dfd_train.export import ParityError
 
 
 def write_stills(folder: Path) -> None:
@@ -30,7 +34,7 @@ def write_stills(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_newest_recipe_ends_in_a_version_that_serves(tmp_path: Path) -> None:
+def test_the_newest_recipe_ends_in_a_version_that_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_data(tmp_path / "data")
     write_stills(tmp_path / "data")
     out = tmp_path / "models" / "deepfake" / "7"
@@ -50,3 +54,36 @@ def test_the_newest_recipe_ends_in_a_version_that_serves(tmp_path: Path) -> None
     assert runs >= {"final", "fold-1-of-2"}
     assert any(name.startswith("foundation-") for name in runs)
     assert list((tmp_path / "work" / "features").glob("*/*.npy"))
+
+    def differ(folder: Path, manifest: ModelManifest) -> ModelManifest:
+        raise ParityError("logits differ")
+
+    monkeypatch.setattr("dfd_train.workflow.with_parity", differ)
+    again = CliRunner().invoke(app, ["run", *map(str, options), *map(str, short)])
+    assert again.exit_code == 4
+    assert again.stderr.endswith("dfd-train: logits differ\n")
+    assert DirectoryRegistry(tmp_path / "models").load("deepfake", "7").manifest == manifest  # every file is as it says
+    assert list(out.parent.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(
+    ("auc", "said"),
+    [({"value": 0.75, "low": 0.5, "high": 1.0}, "0.750 (0.500 to 1.000)"), (None, "unknown: a class has no face")],
+)
+def test_the_auc_of_the_test_clips_is_told_if_there_is_one(
+    auc: dict[str, float] | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = SimpleNamespace(metrics={"test": {"video": {"auc": auc}}})
+    monkeypatch.setattr("dfd_train.workflow.run", lambda *_: made)
+    done = CliRunner().invoke(app, ["run", "--data", str(tmp_path), "--out", "m/7", "--samples", str(SAMPLES)])
+    assert done.exit_code == 0, done.output
+    assert done.stdout == f"wrote m/7: test AUC {said}\n"
+
+
+def test_forms_that_differ_are_an_error_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def differ(*_: Any) -> None:
+        raise ParityError("logits differ")
+
+    monkeypatch.setattr("dfd_train.workflow.run", differ)
+    done = CliRunner().invoke(app, ["run", "--data", str(tmp_path), "--out", "m/7", "--samples", str(SAMPLES)])
+    assert (done.exit_code, done.stderr) == (4, "dfd-train: logits differ\n")
