@@ -39,7 +39,7 @@ def test_no_member_leaves_the_folder(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="is not there: point DFD_DATA_DIR"):
+    with pytest.raises(DatasetError, match="are not there: point DFD_DATA_DIR"):
         read_stills(tmp_path, tmp_path / "stills")
     archive(tmp_path, {"utkface/notes.txt": b""})
     with pytest.raises(DatasetError, match="holds no pictures"):

@@ -11,7 +11,9 @@ from dfd_train.datasets.clip import (
     label_name,
     make_key,
     require_both_classes,
+    sha256_of,
 )
+from dfd_train.datasets.joined import NamedSet, read_sets
 from dfd_train.datasets.research_clips import read_face_clips, read_whole_clips
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "READERS",
     "Clip",
     "DatasetError",
+    "NamedSet",
     "check_present",
     "check_unique",
     "detect",
@@ -28,6 +31,8 @@ __all__ = [
     "make_key",
     "read",
     "read_face_clips",
+    "read_sets",
     "read_whole_clips",
     "require_both_classes",
+    "sha256_of",
 ]

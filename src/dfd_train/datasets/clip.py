@@ -92,14 +92,19 @@ def make_key(dataset: str, *, is_fake: bool, compression: str, video: str) -> st
 
 
 def digest_of(clips: Iterable[Clip]) -> str:
-    """Sixteen hexadecimal digits that tell what is learned from one set of clips from what is learned from another.
+    """The first sixteen digits of `sha256_of`."""
+    return sha256_of(clips)[:16]
+
+
+def sha256_of(clips: Iterable[Clip]) -> str:
+    """Hexadecimal digits that tell what is learned from one set of clips from what is learned from another.
 
     Neither their order counts nor the folder they lie in.
     """
     facts = sorted(
         [clip.key, clip.is_fake, clip.family, clip.source, sorted(clip.persons), clip.sha256] for clip in clips
     )
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def problem(what: str, examples: Sequence[object], fix: str) -> DatasetError:
@@ -130,14 +135,14 @@ def check_present(clips: Iterable[Clip], fix: str = "fetch the data set again") 
         raise problem("listed files are missing", missing, fix)
 
 
-def check_unique(clips: Iterable[Clip]) -> None:
+def check_unique(clips: Iterable[Clip], fix: str = "remove the duplicates from the lists") -> None:
     """Make sure that no clip is listed twice.
 
     Raises:
         DatasetError: two clips share a key.
     """
     if twice := repeated(clip.key for clip in clips):
-        raise problem("clips are listed more than once", twice, "remove the duplicates, or rename files of one name")
+        raise problem("clips are listed more than once", twice, fix)
 
 
 def require_both_classes(clips: Iterable[Clip], purpose: str) -> None:

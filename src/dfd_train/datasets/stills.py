@@ -9,16 +9,31 @@ STILLS = "utkface"
 ARCHIVE = Path("faces") / "utkface-adults.tar"
 """Below the data folder. Members are named ``age_gender_race_date.jpg``."""
 
-_FIX = "point DFD_DATA_DIR at the folder that holds it, or train a recipe without stills"
+_FIX = "point DFD_DATA_DIR at the folder that holds it, or train a recipe without photographs (--recipe 1)"
 
 
-def read_stills(root: Path, folder: Path) -> list[Clip]:
+def find_archive(root: Path | None) -> Path:
+    """The archive of the photographs.
+
+    Args:
+        root: the data folder; None where none was named.
+
+    Raises:
+        DatasetError: it is not there.
+    """
+    archive = (root or Path()) / ARCHIVE
+    if root is None or not archive.is_file():
+        raise DatasetError(f"the photographs that forgeries are made of, {archive}, are not there: {_FIX}")
+    return archive
+
+
+def read_stills(root: Path | None, folder: Path) -> list[Clip]:
     """Unpack the photographs, unless that is done, and list them.
 
     The set names nobody, so every picture is taken for another person and a source of its own.
 
     Args:
-        root: the data folder.
+        root: the data folder; None where none was named.
         folder: where the pictures are put.
 
     Returns:
@@ -27,9 +42,7 @@ def read_stills(root: Path, folder: Path) -> list[Clip]:
     Raises:
         DatasetError: the archive is missing, broken or empty.
     """
-    archive = root / ARCHIVE
-    if not archive.is_file():
-        raise DatasetError(f"{archive} is not there: {_FIX}")
+    archive = find_archive(root)
     try:
         with tarfile.open(archive) as tar:
             members = [member for member in tar if member.isfile() and member.name.endswith(".jpg")]
