@@ -26,7 +26,7 @@ from dfd.registry.directory import MANIFEST_NAME
 from dfd.video.limits import MediaLimits
 from dfd.video.pyav import DEFAULT_WORKING_SIDE_PX, PyAvOpener
 from dfd_train.card import CARD_NAME, Answer, compact, sample_clips, show_failures, write_card
-from dfd_train.datasets import Clip
+from dfd_train.datasets import Clip, sha256_of
 
 _GROUPED_BY = "published source"
 
@@ -37,7 +37,8 @@ class Examination:
 
     Attributes:
         clips: of both classes.
-        csv: the list that they come from; their names are relative to its folder, as in `dfd evaluate`.
+        csv: the list that they come from; their names are relative to its folder, as in `dfd evaluate`. None for clips
+            of data sets, which go by their keys.
         split: part of the list that they are.
         robustness: set of conditions (`dfd.evaluation.conditions.conditions_of`).
         seed: of the draws.
@@ -46,7 +47,7 @@ class Examination:
     """
 
     clips: Sequence[Clip]
-    csv: Path
+    csv: Path | None
     split: str
     robustness: str
     seed: int
@@ -92,15 +93,16 @@ def examine(folder: Path, manifest: ModelManifest, task: Examination) -> dict[st
         "max_pixels": limits.max_pixels,
         "max_duration_s": limits.max_duration_s,
     }
+    name, sha256 = _origin(task)
     selection = {
-        "list": task.csv.name,
-        "list_sha256": hashlib.sha256(task.csv.read_bytes()).hexdigest(),
+        "list": name,
+        "list_sha256": sha256,
         "split": task.split,
         "slices": [],
         "group": _GROUPED_BY,
         "robustness": task.robustness,
     }
-    samples = tuple(replace(sample_of(clip), name=_name(clip.path, task.csv)) for clip in task.clips)
+    samples = tuple(replace(sample_of(clip), name=_name(clip, task.csv)) for clip in task.clips)
     study = Study(
         listed=SampleList(samples, _GROUPED_BY, ()),
         conditions=conditions,
@@ -196,9 +198,16 @@ def _figures(path: Path, manifest: ModelManifest) -> dict[str, Any]:
     return found
 
 
-def _name(path: Path, csv: Path) -> str:
-    """Path relative to the list, with forward slashes: noise depends on it, as in `dfd evaluate`."""
-    return path.relative_to(csv.parent).as_posix()
+def _origin(task: Examination) -> tuple[str, str]:
+    """Name and SHA-256 of the list that clips come from; of data sets their names, and what tells their clips."""
+    if task.csv is None:
+        return ", ".join(sorted({clip.dataset for clip in task.clips})), sha256_of(task.clips)
+    return task.csv.name, hashlib.sha256(task.csv.read_bytes()).hexdigest()
+
+
+def _name(clip: Clip, csv: Path | None) -> str:
+    """Path relative to the list, with forward slashes, or key: noise depends on it, as in `dfd evaluate`."""
+    return clip.key if csv is None else clip.path.relative_to(csv.parent).as_posix()
 
 
 def _advance(bar: Any, _name: str) -> None:

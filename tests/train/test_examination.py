@@ -26,7 +26,7 @@ from dfd_train.card import Answer, sample_clips, show_failures
 from dfd_train.card.failures import DAMAGES
 from dfd_train.card.pictures import failure_sheet
 from dfd_train.cli import app
-from dfd_train.datasets import Clip, DatasetError
+from dfd_train.datasets import Clip, DatasetError, sha256_of
 from dfd_train.examination import Examination, examine, publish_again, results_folder, sample_of
 from dfd_train.export import file_hashes
 
@@ -172,6 +172,19 @@ def test_an_examined_version_gets_its_card(shipped: Path, tmp_path: Path) -> Non
     assert published.metrics["test"]["video"]["auc"] == measured["auc"]
     assert published.metrics["cross_validation"] == manifest.metrics["cross_validation"]
     assert digest(published) == digest(manifest)
+
+
+def test_clips_of_data_sets_go_by_their_keys(shipped: Path, tmp_path: Path) -> None:
+    manifest = ModelManifest.read(shipped / "manifest.json")
+    listed = task(tmp_path)
+    measured = examine(shipped, manifest, replace(listed, csv=None, split="test"))
+    told = {name: measured["settings"][name] for name in ("list", "list_sha256", "split")}
+    assert told == {"list": "samples", "list_sha256": sha256_of(listed.clips), "split": "test"}
+    answers = (results_folder(listed.work, manifest) / "clips.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["name"] for line in answers if "name" in json.loads(line)} == {
+        "real_astronaut",
+        "fake_swap",
+    }
 
 
 def test_figures_of_another_model_are_refused(shipped: Path, tmp_path: Path) -> None:
