@@ -12,18 +12,26 @@ from dfd.errors import ConfigurationError, DfdError
 from dfd_train.recipe import RECIPES, Recipe
 
 if TYPE_CHECKING:
-    from dfd_train.datasets import Clip
+    from dfd_train.datasets import Clip, NamedSet
     from dfd_train.made_fakes import Extras, Faces
     from dfd_train.store import CropStore
 
 _NEWEST = "2"
 _DEFAULTS = RECIPES[_NEWEST]
 
-_Data = Annotated[Path, typer.Option(envvar="DFD_DATA_DIR", help="Folder that holds 'clips'.")]
+_Data = Annotated[
+    Path | None,
+    typer.Option(envvar="DFD_DATA_DIR", help="Folder that holds 'clips', and the photographs of the newer recipes."),
+]
+_Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=ROOT", help="Data set to take in place of 'clips' (may be repeated)."),
+]
 _RecipeName = Annotated[str, typer.Option(help="Model version whose recipe is taken: " + ", ".join(RECIPES) + ".")]
 _Folds = Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")]
 _Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 _Name = Annotated[str, typer.Argument(help="Data set, as docs/datasets.md names it, or 'auto'.")]
+_Shown = Annotated[str, typer.Argument(help="Data set, as docs/datasets.md names it, 'auto', or 'stills'.")]
 _Root = Annotated[Path, typer.Argument(help="Its folder, or its list.")]
 _Work = Annotated[Path, typer.Option(help="Folder for the crop store and what is made of it.")]
 _Split = Annotated[str, typer.Option(help="Only this part of the set's own split.")]
@@ -52,8 +60,9 @@ def about() -> None:
 
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
-    data: _Data,
     out: Annotated[Path, typer.Option(help="Version folder to write, <name>/<version>.")],
+    data: _Data = None,
+    sets: _Sets = None,
     work: _Work = Path("training"),
     recipe: _RecipeName = _NEWEST,
     folds: _Folds = 3,
@@ -79,7 +88,7 @@ def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     try:
         chosen = _shortened(_recipe(recipe), epochs, steps)
         chosen = _throughout(chosen, seed=seed, mixed_precision=mixed_precision)
-        plan = Plan(data, work, out, folds, limit, progress, robustness, samples, forge_steps)
+        plan = Plan(data, work, out, folds, limit, progress, robustness, samples, forge_steps, _named(sets))
         manifest = run_workflow(plan, chosen)
     except DfdError as error:
         raise _failed(error) from error
@@ -109,8 +118,9 @@ def card(
 
 @app.command()
 def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
-    data: _Data,
     names: Annotated[list[str] | None, typer.Argument(help="Variants; all where none is named.")] = None,
+    data: _Data = None,
+    sets: _Sets = None,
     work: _Work = Path("training"),
     recipe: _RecipeName = _NEWEST,
     folds: _Folds = 3,
@@ -120,13 +130,15 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 ) -> None:
     """Train with one part of the recipe changed at a time and tell what each is worth. Call again to resume."""
     from dfd_train.ablation import VARIANTS, ablate, as_markdown  # noqa: PLC0415 -- the heavy imports come after --help
-    from dfd_train.workflow import Plan, cut_faces, gather_extras, read_clips  # noqa: PLC0415
+    from dfd_train.workflow import Plan, check_photographs, cut_faces, gather_extras, read_clips  # noqa: PLC0415
 
     _prepare()
     try:
         if unknown := sorted(set(names or []) - set(VARIANTS)):
             raise ConfigurationError(f"no variant {unknown[0]!r}; there are: {', '.join(VARIANTS)}")
-        plan = Plan(data, work, work, folds, progress=progress)
+        plan = Plan(data, work, work, folds, progress=progress, sets=_named(sets))
+        chosen = _shortened(_recipe(recipe), epochs, None)
+        check_photographs(plan, chosen)
         clips, _ = read_clips(plan)
 
         def material_for(recipe: Recipe) -> "tuple[list[Faces], Extras]":
@@ -135,7 +147,7 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 
         rows = ablate(
             names or list(VARIANTS),
-            _shortened(_recipe(recipe), epochs, None),
+            chosen,
             material_for,
             [fold - 1 for fold in only or range(1, folds + 1)],
             fold_count=folds,
@@ -148,9 +160,10 @@ def ablate(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 
 
 @app.command()
-def left_out(
-    data: _Data,
+def left_out(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     version: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Version folder, <name>/<version>.")],
+    data: _Data = None,
+    sets: _Sets = None,
     work: _Work = Path("training"),
     folds: _Folds = 3,
     draws: Annotated[int, typer.Option(min=1, help="Random draws of each share of the sources.")] = 6,
@@ -164,7 +177,7 @@ def left_out(
     _prepare()
     try:
         manifest, recipe = left_out.read_version(version, _DEFAULTS)
-        plan = Plan(data, work, version, folds, limit, progress)
+        plan = Plan(data, work, version, folds, limit, progress, sets=_named(sets))
         faces = cut_faces(plan, recipe.contract, read_clips(plan)[0])
         material = left_out.Material.of(version / manifest.weights_file, faces, recipe, progress=progress)
         families, sources = left_out.by_family(material, folds), left_out.by_source(material)
@@ -180,6 +193,14 @@ def _prepare() -> None:
 
     cv2.setNumThreads(1)  # the batches are made in threads already
     logging.basicConfig(level=logging.WARNING)
+
+
+def _named(sets: list[str] | None) -> "tuple[NamedSet, ...]":
+    parts = [text.partition("=") for text in sets or ()]
+    for name, _, root in parts:
+        if not name or not root:
+            raise ConfigurationError(f"--set takes NAME=ROOT, such as celeb_df_v2=Celeb-DF-v2; got {name!r}, {root!r}")
+    return tuple((name, Path(root)) for name, _, root in parts)
 
 
 def _recipe(name: str) -> Recipe:

@@ -6,6 +6,7 @@ persons; 4. choose and fit the calibration on the held-out scores, and find oper
 exported model, through the serving pipeline, on the test clips as they are and spoilt; 8. write manifest and card.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,13 +33,17 @@ from dfd_train.card import data_facts, sample_clips
 from dfd_train.data_report import evenly
 from dfd_train.datasets import (
     Clip,
+    DatasetError,
+    NamedSet,
     check_present,
     check_unique,
     read_face_clips,
+    read_sets,
     read_whole_clips,
     require_both_classes,
 )
-from dfd_train.datasets.stills import read_stills
+from dfd_train.datasets.frames import ClipOpener
+from dfd_train.datasets.stills import find_archive, read_stills
 from dfd_train.examination import Examination, examine, publish, sample_of
 from dfd_train.export import ONNX_NAME, built_beside, check_place, export, file_hashes, with_parity, write_manifest
 from dfd_train.forge import Forge, ForgeSettings, forge_clips
@@ -53,11 +58,14 @@ from dfd_train.train import MODEL_NAME, recipe_digest, recipe_facts, train
 from dfd_train.unseen_family import examine_unseen_family
 from dfd_train.validation import HeldOut, hold_out
 
+_logger = logging.getLogger(__name__)
+
 _MAX_BATCH = 32
 _PROBES = 64
 _HELD_OUT_IN_WORDS = "held-out clips, each judged by a model that had seen neither its source nor its people"
 _TEST_LIST = Path("clips") / "manifest.csv"
 _TEST_SPLIT = "dev"
+_RESEARCH_CLIPS = "a list of published research clips (research use; most sources state no licence)"
 _ARCHITECTURES = {
     Backbone.B0: "EfficientNet-B0 (ReLU6), ImageNet warm start from EfficientNet-Lite0",
     Backbone.LITE0: "EfficientNet-Lite0, cut after stage 5: trunks for the frame, its half size and what changes",
@@ -69,7 +77,8 @@ class Plan:
     """Where a workflow reads and writes.
 
     Attributes:
-        data: folder that holds ``clips``.
+        data: folder that holds ``clips``, and photographs for the recipes that ask for them; None where neither is
+            needed.
         work: folder for the crop store and the runs.
         out: folder of the model version, ``.../<name>/<version>``.
         fold_count: folds of the cross-validation.
@@ -78,9 +87,10 @@ class Plan:
         robustness: how much damage the test clips are judged under: ``none``, ``quick`` or ``full``.
         samples: folder of the sample clips on which the card shows failures; None for a card without such pictures.
         forge_steps: training steps of the forge's networks, for recipes with families that it makes.
+        sets: data sets to train and test on; where empty, on ``clips``.
     """
 
-    data: Path
+    data: Path | None
     work: Path
     out: Path
     fold_count: int = 3
@@ -89,6 +99,7 @@ class Plan:
     robustness: str = "none"
     samples: Path | None = None
     forge_steps: int = ForgeSettings().steps
+    sets: tuple[NamedSet, ...] = ()
 
 
 def run(plan: Plan, recipe: Recipe) -> ModelManifest:
@@ -104,6 +115,7 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
     check_place(plan.out)
     if plan.samples is not None:
         sample_clips(plan.samples)
+    check_photographs(plan, recipe)
     clips, test = read_clips(plan)
     calibrate.dealt(np.array([clip.is_fake for clip in clips]), np.array(groups(clips)))
     data = cut_faces(plan, recipe.contract, clips)
@@ -117,8 +129,8 @@ def run(plan: Plan, recipe: Recipe) -> ModelManifest:
     probes = np.concatenate([crops.exact[:1] for _, crops in data if crops.count])[:_PROBES]
     task = Examination(
         clips=test,
-        csv=plan.data / _TEST_LIST,
-        split=_TEST_SPLIT,
+        csv=None if plan.sets else _data(plan) / _TEST_LIST,
+        split="test" if plan.sets else _TEST_SPLIT,
         robustness=plan.robustness,
         seed=recipe.seed,
         work=plan.work,
@@ -136,13 +148,13 @@ def read_clips(plan: Plan) -> tuple[list[Clip], list[Clip]]:
     """Training clips and test clips; the former share no source, person or file with the latter.
 
     Raises:
-        DatasetError: a list or a listed clip is missing, or a class, or two clips would be kept under one name.
+        DatasetError: a list or a listed clip is missing, or a class, or two clips would be kept under one name; or as
+            `read_sets`.
     """
-    faces, whole = read_face_clips(plan.data), read_whole_clips(plan.data)
-    check_unique([*faces, *whole])
-    test = [clip for clip in whole if clip.split == _TEST_SPLIT]
-    clips = without_leaks(faces + [clip for clip in whole if clip.split == "train"], test)
+    candidates, test = read_sets(plan.sets) if plan.sets else _research_clips(_data(plan))
+    clips = without_leaks(candidates, test)
     check_disjoint(clips, test)
+    test = _videos(test)
     if plan.limit:
         clips = clips[:: max(1, len(clips) // plan.limit)]
     require_both_classes(clips, "training")
@@ -151,10 +163,54 @@ def read_clips(plan: Plan) -> tuple[list[Clip], list[Clip]]:
     return clips, test
 
 
+def _research_clips(data: Path) -> tuple[list[Clip], list[Clip]]:
+    faces, whole = read_face_clips(data), read_whole_clips(data)
+    check_unique([*faces, *whole])
+    test = [clip for clip in whole if clip.split == _TEST_SPLIT]
+    return faces + [clip for clip in whole if clip.split == "train"], test
+
+
+def _data(plan: Plan) -> Path:
+    if plan.data is None:
+        raise DatasetError(
+            "there is nothing to train on: point DFD_DATA_DIR (or --data) at the folder that holds 'clips', or name a "
+            "data set with --set NAME=ROOT"
+        )
+    return plan.data
+
+
+def _videos(test: Sequence[Clip]) -> list[Clip]:
+    """Those that can be judged as serving judges; training keeps clear of the others all the same."""
+    videos = [clip for clip in test if not clip.frames]
+    if left_out := len(test) - len(videos):
+        _logger.warning(
+            "%d of %d test clips are lists of pictures, which the serving pipeline cannot judge: they are left out of "
+            "the examination; test on a set of videos",
+            left_out,
+            len(test),
+        )
+    return videos
+
+
+def check_photographs(plan: Plan, recipe: Recipe) -> None:
+    """Find out before hours of work whether the photographs that a recipe asks for are there.
+
+    Raises:
+        DatasetError: they are not.
+    """
+    if _wants_photographs(recipe):
+        find_archive(plan.data)
+
+
+def _wants_photographs(recipe: Recipe) -> bool:
+    return bool(recipe.stills_share or recipe.foundation)
+
+
 def cut_faces(plan: Plan, contract: InputContract, clips: Sequence[Clip]) -> list[Faces]:
     """Every clip with its faces, cut for a contract; what is in the store already is read from there."""
     store = CropStore(plan.work / "crops", StoreSettings(contract))
-    store.build(clips, PyAvOpener(MediaLimits()), BlazeFaceDetector(threads=2), progress=plan.progress)
+    opener = ClipOpener(PyAvOpener(MediaLimits()), clips)
+    store.build(clips, opener, BlazeFaceDetector(threads=2), progress=plan.progress)
     return [(clip, store.read(clip)) for clip in clips]
 
 
@@ -174,7 +230,7 @@ def gather_extras(plan: Plan, recipe: Recipe, data: Sequence[Faces]) -> Extras:
     """
     require_both_classes([clip for clip, crops in data if crops.count], FACES_WANTED)
     stills: list[Faces] = []
-    if recipe.stills_share or recipe.foundation:
+    if _wants_photographs(recipe):
         wanted = evenly(read_stills(plan.data, plan.work / "stills"), plan.limit or recipe.stills)
         stills = cut_faces(plan, recipe.contract, wanted)
     forged, foundation = _forged(plan, recipe, data), _foundation(plan, recipe, stills)
@@ -307,7 +363,7 @@ def _manifest(
         reference_quality=judgement.reference_quality,
         reference_histograms=judgement.reference_histograms,
         max_batch=_MAX_BATCH,
-        training_data=_training_data(recipe),
+        training_data=_training_data(plan, recipe, clips),
         licence="Apache-2.0 for the files; see the card for the terms of the training data",
         reliability=judgement.reliability,
         metrics={**judgement.metrics, **{name: value for name, value in figures.items() if value is not None}},
@@ -315,8 +371,10 @@ def _manifest(
     )
 
 
-def _training_data(recipe: Recipe) -> str:
+def _training_data(plan: Plan, recipe: Recipe, clips: Sequence[Clip]) -> str:
     """What was learned from, with its terms."""
+    named = ", ".join(sorted({clip.dataset for clip in clips}))
+    clips_of = f"data sets under terms of their own ({named})" if plan.sets else _RESEARCH_CLIPS
     made_of = " and ".join(
         name
         for name, used in (
@@ -326,6 +384,6 @@ def _training_data(recipe: Recipe) -> str:
         if used
     )
     return (
-        "genuine fakes and reals of a list of published research clips (research use; most sources state no licence)"
+        f"genuine fakes and reals of {clips_of}"
         f"{made_of and f', and forgeries made of {made_of}'}; ImageNet warm start. No training image is shipped."
     )

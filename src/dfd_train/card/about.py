@@ -69,10 +69,15 @@ def data(manifest: ModelManifest) -> str:
         families = [[name, str(count)] for name, count in facts["families"].items()]
         parts += [
             table(("family", "training clips"), families, (1,)),
-            f"{facts['methods']} forgery methods, {facts['sources']} sources, {facts['people']} names of people or, "
-            "where the lists name nobody, of recordings.",
+            f"{facts['methods']} forgery methods, {facts['sources']} sources, {_people(facts['people'])}.",
         ]
     return "\n\n".join(parts)
+
+
+def _people(count: int) -> str:
+    if count == 0:
+        return "and nobody named"
+    return f"{count} names of people or, where the lists name nobody, of recordings or parts of a set"
 
 
 def recipe(manifest: ModelManifest) -> str:

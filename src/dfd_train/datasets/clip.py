@@ -135,7 +135,7 @@ def check_present(clips: Iterable[Clip], fix: str = "fetch the data set again") 
         raise problem("listed files are missing", missing, fix)
 
 
-def check_unique(clips: Iterable[Clip], fix: str = "remove the duplicates from the lists") -> None:
+def check_unique(clips: Iterable[Clip], fix: str = "remove the duplicates, or rename files of one name") -> None:
     """Make sure that no clip is listed twice.
 
     Raises:
