@@ -229,7 +229,7 @@ def _throughout(recipe: Recipe, **fields: Any) -> Recipe:
 
 @app.command()
 def data(
-    name: _Name,
+    name: _Shown,
     root: _Root,
     work: _Work = Path("training"),
     split: _Split = "",
@@ -264,9 +264,29 @@ def splits(
     typer.echo(report)
 
 
+@app.command("list")
+def list_clips(
+    name: _Name,
+    root: _Root,
+    out: Annotated[Path, typer.Option(help="CSV file to write.")],
+    split: _Split = "",
+) -> None:
+    """Write the clips of a data set down as a list, for `dfd evaluate` and for --set csv=LIST."""
+    from dfd_train.data_report import class_counts  # noqa: PLC0415 -- not needed for --help
+    from dfd_train.datasets import read  # noqa: PLC0415
+    from dfd_train.datasets.listing import write_list  # noqa: PLC0415
+
+    try:
+        clips = _of_split(read(name, root), split, root)
+        write_list(out, clips)
+    except DfdError as error:
+        raise _failed(error) from error
+    typer.echo(f"wrote {out}: {class_counts(clips)}")
+
+
 @app.command()
 def forge(  # noqa: PLR0913, PLR0917 -- each is an option of the command
-    name: _Name,
+    name: _Shown,
     root: _Root,
     work: _Work = Path("training"),
     split: _Split = "",
@@ -293,7 +313,7 @@ def forge(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 
 @app.command()
 def preview(  # noqa: PLR0913, PLR0917 -- each is an option of the command
-    name: _Name,
+    name: _Shown,
     root: _Root,
     work: _Work = Path("training"),
     out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("sheet.png"),
@@ -324,21 +344,30 @@ def preview(  # noqa: PLR0913, PLR0917 -- each is an option of the command
 def _cut(
     name: str, root: Path, split: str, limit: int, work: Path, *, progress: bool
 ) -> "tuple[list[Clip], CropStore]":
-    """The chosen clips of a data set, and the store in which all their faces are."""
+    """The chosen clips of a data set, or photographs of the data folder, and the store with all their faces."""
     from dfd.faces.blazeface import BlazeFaceDetector  # noqa: PLC0415 -- the heavy imports come after --help
     from dfd.video.limits import MediaLimits  # noqa: PLC0415
     from dfd.video.pyav import PyAvOpener  # noqa: PLC0415
     from dfd_train.data_report import evenly  # noqa: PLC0415
-    from dfd_train.datasets import DatasetError, read  # noqa: PLC0415
+    from dfd_train.datasets import read  # noqa: PLC0415
     from dfd_train.datasets.frames import ClipOpener  # noqa: PLC0415
+    from dfd_train.datasets.stills import read_stills  # noqa: PLC0415
     from dfd_train.store import CropStore, StoreSettings  # noqa: PLC0415
 
-    clips = evenly([clip for clip in read(name, root) if split in {"", clip.split}], limit)
-    if not clips:
-        raise DatasetError(f"{root} has no clips in split {split!r}: `dfd-train splits` lists what it has")
+    found = read_stills(root, work / "stills") if name == "stills" else read(name, root)
+    clips = evenly(_of_split(found, split, root), limit)
     store = CropStore(work / "crops", StoreSettings(_DEFAULTS.contract))
     store.build(clips, ClipOpener(PyAvOpener(MediaLimits()), clips), BlazeFaceDetector(threads=2), progress=progress)
     return clips, store
+
+
+def _of_split(clips: "list[Clip]", split: str, root: Path) -> "list[Clip]":
+    from dfd_train.datasets import DatasetError  # noqa: PLC0415 -- not needed for --help
+
+    chosen = [clip for clip in clips if split in {"", clip.split}]
+    if not chosen:
+        raise DatasetError(f"{root} has no clips in split {split!r}: `dfd-train splits` lists what it has")
+    return chosen
 
 
 def _failed(error: DfdError) -> typer.Exit:

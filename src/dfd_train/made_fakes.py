@@ -110,7 +110,7 @@ class MadeFakes:
             if partners is None:
                 family = "self_blend"  # there is but one person
         if moves:  # a photograph does not move by itself
-            samples = [samples[0], *(FaceSample(_moved(sample.image, rng), sample.points) for sample in samples[1:])]
+            samples = [samples[0], *(FaceSample(moved(sample.image, rng), sample.points) for sample in samples[1:])]
         forger = self._self_blend if family == "self_blend" else FORGERS[family]
         pairs = forge_clip(forger, samples, partners, rng, flicker=rng.uniform(0, 1))
         return [pair.real for pair in pairs], [pair.fake for pair in pairs]
@@ -176,7 +176,7 @@ def _enlarged(pictures: ImageU8, count: int) -> Moment:
     ]
 
 
-def _moved(image: ImageU8, rng: np.random.Generator) -> ImageU8:
+def moved(image: ImageU8, rng: np.random.Generator) -> ImageU8:
     """A photograph as it might look a frame later: turned and shifted a little, and bent by about half a pixel."""
     side = image.shape[0]
     turn, scale = rng.normal(0, 0.3), 1 + rng.normal(0, 0.003)

@@ -9,12 +9,16 @@ import numpy as np
 from dfd.types import ImageU8
 from dfd_train.camera import degrade, worn
 from dfd_train.datasets import Clip, DatasetError
+from dfd_train.datasets.stills import STILLS
 from dfd_train.forged_store import ForgedStore
+from dfd_train.made_fakes import moved
 from dfd_train.store import ClipCrops
 from dfd_train.synthesis import FORGERS, PARTNERS, FaceSample, Forged, PartnerKind, Partners, choose_donor
 
 _LABEL_PX = 150
 _GAP_PX = 2
+_CHANGE_GAIN = 25
+"""As the trunk that looks at the change is shown it."""
 
 Row = tuple[str, Sequence[ImageU8]]
 """A label and its pictures."""
@@ -27,6 +31,8 @@ def preview_rows(
     rng: np.random.Generator,
 ) -> list[Row]:
     """The rows of a sheet, each column of the made fakes below the real face they are made of.
+
+    Photographs are shown moved too, and what that changes.
 
     Args:
         faces: clips and their crops; those without a face are left out.
@@ -45,6 +51,7 @@ def preview_rows(
     made = _made(chosen, reals, rng)
     rows: list[Row] = [("real", [crops.wide[0] for _, crops in chosen])]
     rows += [(family, [pair.fake for pair in pairs]) for family, pairs in made.items()]
+    rows += _moved_rows([crops.wide[0] for clip, crops in chosen if clip.dataset == STILLS], rng)
     rows += _forged_rows(forged, columns, rng)
     rows += _genuine_rows([item for item in seen if item[0].is_fake], columns, rng)
     state = rng.integers(2**63)  # both of a pair go through the same camera
@@ -104,6 +111,17 @@ def _made(
                 partner = None if donor is None else _sample(crops, donor)
             made.setdefault(family, []).append(forger(_sample(crops, 0), partner, rng))
     return made
+
+
+def _moved_rows(photographs: Sequence[ImageU8], rng: np.random.Generator) -> list[Row]:
+    if not photographs:
+        return []
+    after = [moved(picture, rng) for picture in photographs]
+    change = [
+        np.clip(128 + _CHANGE_GAIN * (later.astype(np.int16) - picture), 0, 255).astype(np.uint8)
+        for picture, later in zip(photographs, after, strict=True)
+    ]
+    return [("moved", after), ("change", change)]
 
 
 def _forged_rows(forged: ForgedStore, columns: int, rng: np.random.Generator) -> list[Row]:

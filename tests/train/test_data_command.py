@@ -9,6 +9,7 @@ from tests import dataset_layouts as layouts
 from tests.synthetic_video import write_picture
 from typer.testing import CliRunner
 
+from dfd.evaluation.samples import read_samples
 from dfd.video.pyav import PyAvOpener
 from dfd_train.cli import app
 
@@ -75,6 +76,22 @@ def test_splits_are_told(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["splits", "faceforensics", str(layouts.make_faceforensics(tmp_path))])
     assert done.exit_code == 0, done.output
     assert "leak check: passed" in done.stdout
+
+
+def test_a_part_is_listed(tmp_path: Path) -> None:
+    root = layouts.make_faceforensics(tmp_path / "ff")
+    arguments = ["list", "auto", str(root), "--out", str(tmp_path / "test.csv"), "--split", "test"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == f"wrote {tmp_path / 'test.csv'}: 2 real, 10 fake\n"
+    listed = read_samples(tmp_path / "test.csv", "test")
+    assert {sample.group for sample in listed.samples} == {"ff++/953", "ff++/974"}
+    again = CliRunner().invoke(app, arguments)
+    assert again.exit_code == 4
+    assert "test.csv is there already" in again.stderr
+    done = CliRunner().invoke(app, [*arguments[:-1], "dev"])
+    assert done.exit_code == 4
+    assert "has no clips in split 'dev'" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["data", "splits"])

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from tests.train.sample_faces import SAMPLES
+from tests.train.test_train_command import write_stills
 from typer.testing import CliRunner
 
 from dfd_train.cli import app
@@ -49,6 +50,23 @@ def test_the_sheet_shows_every_family(folders: Path, tmp_path: Path) -> None:
     assert picture is not None
     assert picture.shape == (13 * 66, 150 + 3 * 66, 3)
     assert all(picture[row * 66 : row * 66 + 64, 150:214].std() > 5 for row in range(13))
+
+
+def test_photographs_are_shown_moving(tmp_path: Path) -> None:
+    write_stills(tmp_path)
+    sheet, work = tmp_path / "sheet.png", ("--work", str(tmp_path / "work"), "--no-progress")
+    said = run("preview", "stills", str(tmp_path), *work, "--out", str(sheet), "--columns", "3", "--side", "192")
+    labels = said.strip().partition(": ")[2].split(", ")
+    made = ["self_blend", "swap", "lipsync", "rerender", "decoded"]
+    assert labels[0] == "real"
+    assert labels[-5:-3] == ["moved", "change"]
+    assert set(labels[1:-5]) <= set(made)
+    picture = cv2.imread(str(sheet))
+    assert picture is not None
+    rows = [picture[row * 194 : row * 194 + 192, 150:342].astype(int) for row in range(len(labels))]
+    real, after, change = (rows[labels.index(label)] for label in ("real", "moved", "change"))
+    assert 0 < np.abs(after - real).mean() < 10
+    assert np.abs(change - np.clip(128 + 25 * (after - real), 0, 255)).max() == 0
 
 
 def test_a_sheet_needs_real_faces(tmp_path: Path) -> None:
