@@ -6,19 +6,34 @@ import signal
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
-from tests.cli_process import TIMEOUT_S, Cli
+from tests.cli_process import ROOT, TIMEOUT_S, Cli
 
 LIST = "path,label,method\nfake.avi,fake,GHOST\nreal.avi,real,phone\nclips/b.avi,0,phone\nclips/inner/a.avi,1,Wav2Lip\n"
 
 
+def show_face(path: Path, light: float) -> None:
+    """Write two seconds of a face in so much light; the mean model calls bright ones fake."""
+    read, frame = cv2.VideoCapture(str(ROOT / "samples" / "real_hopper.mp4")).read()
+    assert read
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, frame.shape[1::-1])
+    for _ in range(20):
+        writer.write(np.clip(frame * light, 0, 255).astype(np.uint8))
+    writer.release()
+
+
 @pytest.fixture
 def listed(cli: Cli, tmp_path: Path) -> Path:
-    """A list beside the shared clips, which no other test sees."""
+    """A list of clips that show a face, and a file that is no video."""
     folder = tmp_path / "set"
-    shutil.copytree(cli.folder / "clips", folder / "clips")
-    for name in ("fake.avi", "real.avi", "text.mp4"):
-        shutil.copy(cli.folder / name, folder / name)
+    (folder / "clips" / "inner").mkdir(parents=True)
+    show_face(folder / "fake.avi", 1.6)
+    show_face(folder / "real.avi", 0.6)
+    shutil.copy(folder / "real.avi", folder / "clips" / "b.avi")
+    shutil.copy(folder / "fake.avi", folder / "clips" / "inner" / "a.avi")
+    shutil.copy(cli.folder / "text.mp4", folder)
     path = folder / "list.csv"
     path.write_text(LIST, encoding="utf-8")
     return path

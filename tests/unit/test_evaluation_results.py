@@ -56,6 +56,13 @@ def test_a_video_without_a_face_has_no_score_and_no_quality() -> None:
     assert (kept.sampled_frames, kept.face_frames) == (7, 0)
 
 
+def test_squares_in_place_of_faces_are_no_score() -> None:
+    coverage = Coverage(sampled_frames=4, face_frames=0, scored_faces=4, sampling_step_s=0.5)
+    kept = ClipResult.of(SAMPLE, make_report(reasons=(Reason.NO_FACE_FALLBACK,), coverage=coverage))
+    assert (kept.probability, kept.quality, kept.frame_probabilities) == (None, None, ())
+    assert (kept.verdict, kept.reasons, kept.sampled_frames) == (Verdict.FAKE, (Reason.NO_FACE_FALLBACK,), 4)
+
+
 @pytest.mark.parametrize(
     "kept", [result(), result(None), ClipResult(SAMPLE, None, error="unreadable_video", stamp=STAMP)]
 )

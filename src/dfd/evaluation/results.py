@@ -9,7 +9,7 @@ import json
 import os
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,7 +53,9 @@ class ClipResult:
 
     @classmethod
     def of(cls, sample: Sample, report: Report, stamp: str = "") -> Self:
-        """Keep of a report what figures need, rounded as it is written."""
+        """Keep of a report what figures need, rounded as it is written; squares in place of faces are no score."""
+        if Reason.NO_FACE_FALLBACK in report.reasons:
+            report = replace(report, fake_probability=None, tracks=(), face_scores=())
         worst: dict[int, float] = {}
         for face in report.face_scores:
             worst[face.frame_index] = max(face.fake_probability, worst.get(face.frame_index, 0.0))
