@@ -1,5 +1,6 @@
 """The list of labelled videos: what is read from it, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -35,10 +36,17 @@ def test_a_whole_list(tmp_path: Path) -> None:
     assert real.key == ("one", "real", "r/a.mp4")
     assert real.path == tmp_path / "r" / "a.mp4"
     assert (fake.is_fake, fake.method, fake.family, fake.dataset) == (True, "GHOST", "swap", "one")
-    assert real.cluster == fake.cluster == ("one", "ann")
+    assert real.cluster == fake.cluster == ("ann",)
     assert lipsync.cluster == lipsync.key  # the cell is empty: it stands alone
     assert [sample.slices["age"] for sample in listed.samples] == ["0 to 17", "18 to 29", "60 and over", "old"]
     assert other.slices["gender"] == ""
+
+
+def test_one_person_in_two_data_sets_is_drawn_as_one() -> None:
+    ann = Sample("a.mp4", Path("a.mp4"), is_fake=False, dataset="one", group="ann")
+    alone = replace(ann, group=None)
+    assert replace(ann, dataset="two").cluster == ann.cluster
+    assert replace(alone, dataset="two").cluster != alone.cluster
 
 
 def test_path_and_label_are_enough(tmp_path: Path) -> None:

@@ -66,8 +66,8 @@ class Sample:
 
     @property
     def cluster(self) -> tuple[str, ...]:
-        """What it is drawn by: its group, or itself."""
-        return self.key if self.group is None else (self.dataset, self.group)
+        """What it is drawn by: its group, which may reach over data sets, or itself."""
+        return self.key if self.group is None else (self.group,)
 
     @property
     def shown_name(self) -> str:
