@@ -1,6 +1,8 @@
 """Judging explanations: what is known to be faithful passes, and what has nothing to do with the model does not."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from dfd.evaluation.explanations import Judge, JudgedFace, Judgement, every, rec
 from dfd.explanation.heat import METHOD, HeatConfig
 from dfd.explanation.regions import Region
 from dfd.faithfulness import ExplanationRecord
+from dfd.judgement import Calibration, CalibrationMethod, QualityTerm
 from dfd.types import FloatArray
 
 MANIFEST = make_manifest()
@@ -83,6 +86,25 @@ def test_areas_are_of_the_answer_that_was_given() -> None:
     for areas in (*one.maps.values(), *one.regions.values()):
         assert all(0 <= area <= 1 for area in areas)
     assert one.maps["explanation"] != one.maps["centre"]
+
+
+@pytest.mark.parametrize(
+    ("calibration", "area"),
+    [
+        (Calibration(slope=0.5, intercept=-2.0), 1 / (1 + math.exp(-2))),  # of *real*, which it answers
+        (Calibration(intercept=2.0, quality={"brightness": QualityTerm(0.5, 0.1, 1.0)}), 1 / (1 + math.exp(-2))),
+        (Calibration(method=CalibrationMethod.ISOTONIC, knots=((-1.0, 0.1), (1.0, 0.3))), 0.8),
+        (Calibration(method=CalibrationMethod.TEMPERATURE, slope=0.4), 0.5),
+    ],
+)
+def test_the_probability_is_that_of_the_models_calibration(calibration: Calibration, area: float) -> None:
+    def undecided(batch: FloatArray) -> FloatArray:
+        return np.zeros(len(batch), np.float32)
+
+    judge = Judge(replace(MANIFEST, calibration=calibration), undecided, CONFIG)
+    one = judge.judged(FACES[0], np.random.default_rng(0))
+    for found in (*one.maps.values(), *one.regions.values()):
+        assert found == pytest.approx((area, area), abs=1e-6)
 
 
 @pytest.mark.parametrize("step", [1, 3, 8])

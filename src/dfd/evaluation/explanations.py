@@ -10,13 +10,14 @@ another face of the video than the one it was found in.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from dfd.calibration import to_probability
 from dfd.explanation.curtain import Curtain, Score
 from dfd.explanation.heat import METHOD, HeatConfig, HeatMapper
 from dfd.explanation.regions import Mask, Region
@@ -36,6 +37,7 @@ RANDOM_DRAWS: Final = 3
 _RANDOM_CELLS: Final = 8  # a random map is as smooth as a real one: noise by the pixel would be easier to beat
 _CENTRE_SHARE: Final = 0.25  # standard deviation of the prior, of the crop's side
 _BATCH: Final = 32
+_HALF: Final = 0.5
 
 Areas = tuple[float, float]
 """Areas under the curves of deletion and insertion."""
@@ -112,7 +114,11 @@ class Judge:
     def _sign(self, curtain: Curtain) -> float:
         """1 where the model answers *fake*, else -1."""
         whole = np.ones((1, self._size_px, self._size_px), np.float32)
-        return 1.0 if float(self._score(curtain.shown(whole))[0]) >= 0 else -1.0
+        return 1.0 if self._probabilities(curtain, whole)[0] >= _HALF else -1.0
+
+    def _probabilities(self, curtain: Curtain, masks: FloatArray) -> FloatArray:
+        """Of *fake*, along masks, as a face of average quality has them."""
+        return to_probability(self._score(curtain.shown(masks)), replace(self._manifest.calibration, quality={}))
 
     def _areas(self, curtain: Curtain, order: FloatArray, sign: float) -> Areas:
         """Areas when the places of highest `order` come first."""
@@ -141,9 +147,8 @@ class Judge:
 
     def _under(self, curtain: Curtain, masks: FloatArray, sign: float) -> float:
         """Area under the probability of the answer along masks, as many steps apart as there are masks."""
-        logits = sign * self._manifest.calibration.slope * self._score(curtain.shown(masks)).astype(np.float64)
-        probabilities = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
-        return float(np.trapezoid(probabilities, dx=1 / (len(masks) - 1)))
+        probabilities = self._probabilities(curtain, masks).astype(np.float64)
+        return float(np.trapezoid(probabilities if sign > 0 else 1 - probabilities, dx=1 / (len(masks) - 1)))
 
     def _noise(self, rng: np.random.Generator) -> FloatArray:
         cells = rng.normal(size=(_RANDOM_CELLS, _RANDOM_CELLS)).astype(np.float32)
