@@ -211,5 +211,29 @@ def test_changes_are_reckoned_on_the_same_videos() -> None:
     assert found["skipped"] == ["H265"]
 
 
+def test_encodings_that_come_out_the_same_count_once() -> None:
+    clean = mixed()
+    turned, lost = (
+        [
+            result if result.probability is None else replace(result, probability=change(result.probability))
+            for result in clean
+        ]
+        for change in (lambda probability: 1 - probability, lambda _probability: 0.5)
+    )
+    blur, vc, h264, small = (Condition(*of) for of in (("GB", 3), ("VC", 3), ("H264", 35), ("480p", 35)))
+    blocks = Condition("BW", 1), Condition("BW", 2)
+    wanted = Conditions((vc, h264, small, blur, *blocks))
+    results = {CLEAN: clean, vc: turned, h264: turned, small: turned, blur: clean, **dict.fromkeys(blocks, clean)}
+    found = robustness(results, wanted, judge())
+    assert found is not None
+    change = found["conditions"][0]["auc_change"]["value"]
+    assert change < 0
+    assert found["mean_auc_change"]["all"] == pytest.approx(change / 4, abs=1e-4)
+    larger = robustness({**results, small: lost}, wanted, judge())  # some videos were brought to 480 px
+    assert larger is not None
+    worse = larger["conditions"][2]["auc_change"]["value"]
+    assert larger["mean_auc_change"]["all"] == pytest.approx((change + worse) / 5, abs=1e-4)
+
+
 def test_clean_videos_alone_tell_nothing_of_robustness() -> None:
     assert robustness({CLEAN: mixed()}, Conditions(), judge()) is None
