@@ -55,5 +55,18 @@ def test_shares_take_both_classes_to_be_equally_frequent() -> None:
     assert sum(one.real_count + one.fake_count for one in told.bins) == 4000
 
 
+@pytest.mark.parametrize(
+    "scores", [(0.300032, 0.30007, 0.30025), (0.30007, 0.300071), (0.99991, 0.99996), (0.0, 0.00001, 0.00002, 1.0)]
+)
+def test_scores_closer_than_edges_are_rounded_share_a_bin(scores: tuple[float, ...]) -> None:
+    items = Scored.of([True, False] * len(scores), sorted([*scores, *scores]), list(range(2 * len(scores))))
+
+    told = told_reliability(items, judge(), "made up")
+
+    assert told is not None
+    assert all(one.real_count + one.fake_count for one in told.bins)
+    assert sum(one.real_count + one.fake_count for one in told.bins) == 2 * len(scores)
+
+
 def test_one_class_tells_nothing() -> None:
     assert told_reliability(Scored.of([True, True], [0.2, 0.8], [0, 1]), judge(), "made up") is None

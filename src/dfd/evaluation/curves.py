@@ -44,7 +44,7 @@ def reliability(items: Scored) -> dict[str, list[dict[str, float]]]:
 
 
 def told_reliability(items: Scored, judge: Judge, tested_on: str) -> Reliability | None:
-    """What can be told to whoever reads a score: `ReliabilityBin`, eight equally full ones.
+    """What can be told to whoever reads a score: at most eight `ReliabilityBin`, about equally full.
 
     Real and fake videos are made equally frequent, as calibration takes them to be
     (docs/decisions/0006-calibration.md), and intervals are drawn as those of every figure are.
@@ -63,7 +63,13 @@ def told_reliability(items: Scored, judge: Judge, tested_on: str) -> Reliability
     highest = [float(items.scores[numbers == number].max()) for number in np.unique(numbers)]
     lowest = [float(items.scores[numbers == number].min()) for number in np.unique(numbers)]
     inner = [round((below + above) / 2, _DECIMALS) for below, above in zip(highest[:-1], lowest[1:], strict=True)]
-    edges = sorted({0.0, *inner, 1.0})
+    rounded = sorted({0.0, *inner, 1.0})
+    counts, _ = np.histogram(items.scores, rounded)
+    # rounding may have brought an edge past all scores beside it, and left a bin empty
+    kept = [
+        edge for edge, below in zip(rounded[1:-1], counts[:-1], strict=True) if below and edge <= items.scores.max()
+    ]
+    edges = [0.0, *kept, 1.0]
     bins = [_told(items, judge, low, high) for low, high in itertools.pairwise(edges)]
     return Reliability(tuple(bins), tested_on)
 
