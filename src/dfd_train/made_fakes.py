@@ -77,7 +77,7 @@ class MadeFakes:
         self._count = recipe.contract.frames
         self._self_blend = partial(self_blend, families=recipe.mask_families or MASK_FAMILIES)
         self._store = extras.forged
-        self._forged = _allowed(extras.forged, reals)
+        self._forged = allowed(extras.forged, reals)
         families = [family for family in sorted(recipe.made) if family in FORGERS or self._forged.get(family)]
         if recipe.made_share and not families:
             raise DatasetError(
@@ -156,11 +156,11 @@ def _name(clip: Clip) -> str:
     return "+".join(clip.persons) or clip.source
 
 
-def _allowed(store: ForgedStore | None, reals: Sequence[Faces]) -> dict[str, list[str]]:
-    """Keys of forged clips by family: those that nobody and no source went into but what is among the reals."""
+def allowed(store: ForgedStore | None, clips: Sequence[Faces]) -> dict[str, list[str]]:
+    """Keys of forged clips by family: those that nobody and no source went into but what is among the clips."""
     # where a set names nobody, the forge lets the source stand for a person
-    persons = {person for clip, _ in reals for person in clip.persons or (clip.source,)}
-    sources = {clip.source for clip, _ in reals}
+    persons = {person for clip, _ in clips for person in clip.persons or (clip.source,)}
+    sources = {clip.source for clip, _ in clips}
     found: dict[str, list[str]] = {}
     for facts in store.facts() if store else ():
         if persons.issuperset(facts.persons) and sources.issuperset(facts.sources):

@@ -17,7 +17,7 @@ from dfd.statistics import metrics
 from dfd.statistics.resampling import Scored, estimates
 from dfd.types import ImageU8
 from dfd_train.forged_store import ForgedStore
-from dfd_train.made_fakes import Extras, Faces
+from dfd_train.made_fakes import Extras, Faces, allowed
 from dfd_train.recipe import Recipe
 from dfd_train.splits import folds
 from dfd_train.store import WIDE_PX, wide_detection
@@ -62,16 +62,13 @@ def _answers(
     """Label, logits and source of both of each pair, by the model that knows neither its people nor its sources."""
     fold_of = folds([clip for clip, _ in clips], fold_count)
     for fold in range(fold_count):
+        inside = [item for item, number in zip(clips, fold_of, strict=True) if number == fold]
         outside = [item for item, number in zip(clips, fold_of, strict=True) if number != fold]
-        persons = {person for clip, _ in outside for person in clip.persons}
-        sources = {clip.source for clip, _ in outside}
         model = train(outside, recipe, fold_run(runs, fold, fold_count), extras, progress=False)
-        for facts in store.facts():
-            if facts.family != recipe.unseen_family or persons & {*facts.persons} or sources & {*facts.sources}:
-                continue
-            forged = store.read(facts.key)
+        for key in allowed(store, inside).get(recipe.unseen_family, ()):
+            forged = store.read(key)
             for is_fake, pictures in ((False, forged.real), (True, forged.wide)):
-                yield is_fake, score(model, exact_crops(pictures, recipe.contract), recipe), facts.sources[0]
+                yield is_fake, score(model, exact_crops(pictures, recipe.contract), recipe), forged.sources[0]
 
 
 def exact_crops(pictures: ImageU8, contract: InputContract) -> ImageU8:

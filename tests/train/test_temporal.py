@@ -64,13 +64,17 @@ def test_an_unseen_family_is_judged_by_models_that_do_not_know_its_people(tmp_pa
             points = np.zeros((2, 468, 2), np.float32)
             sources = (clip.source, "s0", "s1")[: len(persons) + 1 if len(persons) > 1 else 1]
             store.write(ForgedClip(key, clip.key, family, "m", persons, sources, pictures, pictures, points))
+    stranger = ("deepfake", "m", ("somebody",), ("elsewhere",))
+    store.write(ForgedClip("stranger", "none", *stranger, pictures, pictures, points))
     extras = Extras(forged=store)
     assert len(set(folds([clip for clip, _ in CLIPS], 2))) == 2
     hold_out(CLIPS, recipe, extras, fold_count=2, runs=tmp_path / "runs", progress=False)
     found = examine_unseen_family(CLIPS, recipe, extras, fold_count=2, runs=tmp_path / "runs")
     assert found is not None
     assert found["family"] == "deepfake"
-    assert found["clips"] == 4  # of one person each; a pair of people on both sides is never judged
+    assert (
+        found["clips"] == 4
+    )  # of one person each; neither a pair of people on both sides nor one of no fold is judged
     assert found["video_auc"]["value"] == found["frame_auc"]["value"] == 0.5  # forged and real are the same pictures
     assert examine_unseen_family(CLIPS, recipe, Extras(), fold_count=2, runs=tmp_path / "runs") is None
     shown = replace(recipe, unseen_family="")
