@@ -5,7 +5,6 @@ at the difference.
 """
 
 import json
-import math
 import os
 import re
 from dataclasses import replace
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import bdtr
 from tests.architecture.test_source_rules import MACHINE_PATH
 from tests.evaluated import mixed, sample, scored, unreadable, unseen
 from tests.explained import UNFAITHFUL, explainable
@@ -29,10 +29,11 @@ from dfd_train.card import Answer, compact, data_facts, write_card
 from dfd_train.card.about import input_in_words, recipe
 from dfd_train.card.explanations import explanations
 from dfd_train.card.facts import in_present_form
+from dfd_train.card.held_out import held_out_sources, operating_points, worth_of_an_alarm
 from dfd_train.card.markdown import counted, escaped, listed, table
 from dfd_train.card.pictures import failure_sheet
 from dfd_train.card.remarks import (
-    most_likely_at_none,
+    highest_rate,
     of_auc,
     of_brier,
     of_change,
@@ -172,11 +173,38 @@ def test_rare_false_positives_need_many_reals(reals: int, said: str) -> None:
     assert bool(said) == bool(of_rarest(reals))
 
 
-@given(count=st.integers(1, 10_000))
-def test_none_in_so_many_is_just_not_unlikely(count: int) -> None:
-    rate = most_likely_at_none(count)
-    assert (1 - rate) ** count == pytest.approx(0.05)
-    assert rate < -math.log(0.05) / count
+@given(count=st.integers(1, 10_000), share=st.floats(0, 1))
+def test_so_few_are_just_not_unlikely_at_the_highest_rate(count: int, share: float) -> None:
+    events = round(share * count)
+    rate = highest_rate(events, count)
+    assert events / count < rate <= 1 or rate == 1 == events / count
+    assert rate == 1 or bdtr(events, count, rate) == pytest.approx(0.025, rel=1e-6)
+
+
+def test_the_worst_case_of_few_false_alarms_is_exact() -> None:
+    """Of one in 18 a bootstrap says 16.7 % at most."""
+    point = {
+        "name": "called_fake",
+        "threshold": 0.7,
+        "false_alarm_rate": figure(0.0556, 0.0, 0.1667),
+        "detection_rate": figure(0.5, 0.2, 0.8),
+    }
+    assert highest_rate(1, 18) == pytest.approx(0.273, abs=5e-4)
+    least = share_of_alarms_that_are_right(highest_rate(1, 18), 0.5, 0.01)
+    assert f"{least:.0%} if false alarms" in worth_of_an_alarm([point], 18)
+    assert "3% if false alarms" in worth_of_an_alarm([point], 18_000)  # where it is the bootstrap that is wider
+
+
+def test_only_reals_that_were_scored_count_on_held_out_sources() -> None:
+    nobody = [unseen(sample(f"u{number}", is_fake=False)) for number in range(100)]
+    manifest = version([*HELD_OUT, *nobody])
+    told = operating_points(manifest)
+    assert f"a rate of up to {highest_rate(0, 24):.1%} cannot" in told.partition("Scores of the held-out")[2]
+    families = (
+        held_out_sources(version([*nobody, *drawn(5, 30, 0.2)])).partition("| family |")[2].partition("| fold |")[0]
+    )
+    assert families.count("only 5 reals") == 3
+    assert "On held-out sources, with 24 reals" in " ".join(weak_points(manifest, MEASURED))
 
 
 def test_alarms_among_rare_fakes_are_mostly_false() -> None:
@@ -206,7 +234,7 @@ def test_weak_points_follow_the_figures() -> None:
 
 
 def test_a_threshold_without_false_alarms_still_names_a_rate() -> None:
-    said = "| 0.0% (0 of 24 reals) | 10.0% (of 30 fakes) | no false alarm: a rate of up to 11.7% cannot be ruled out |"
+    said = "| 0.0% (0 of 24 reals) | 10.0% (of 30 fakes) | no false alarm: a rate of up to 14.2% cannot be ruled out |"
     assert f"| low false alarm | 0.750 {said}" in CARD
     assert "100% of the videos with a score from 0.6 on are fake; 3% if false alarms are as frequent" in CARD
     assert "| balanced | 0.470 | 25.0% (6 of 24 reals) |" in CARD

@@ -46,14 +46,18 @@ def compact(measured: Mapping[str, Any]) -> dict[str, Any]:
 def in_present_form(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Figures of cross-validation as `dfd.evaluation.figures.summarise` gives them today.
 
-    The first manifests counted clips under ``videos``, knew coverage as a bare share, and gave frames no intervals;
-    such frames are left out.
+    The first manifests counted clips under ``videos``, those without a score among them, knew coverage as a bare share,
+    and gave frames no intervals; such frames are left out.
     """
     if "videos" not in figures:
         return dict(figures)
-    share = figures["coverage"]
+    share, videos = figures["coverage"], figures["videos"]
     return {
-        "coverage": {**figures["videos"], "scored_share": {"value": share, "low": share, "high": share}},
+        "coverage": {
+            **videos,
+            "scored_real": videos["real"],
+            "scored_share": {"value": share, "low": share, "high": share},
+        },
         "video": figures["video"],
         "frame": {},
         "per_family": figures["per_family"],

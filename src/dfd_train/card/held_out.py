@@ -10,7 +10,7 @@ from dfd.manifest import ModelManifest
 from dfd_train.card.about import DOCS
 from dfd_train.card.facts import in_present_form
 from dfd_train.card.markdown import INTERVAL, counted, escaped, table
-from dfd_train.card.remarks import most_likely_at_none, of_auc, of_false_alarms, share_of_alarms_that_are_right
+from dfd_train.card.remarks import highest_rate, of_auc, of_false_alarms, share_of_alarms_that_are_right
 
 _RARE = 0.01
 
@@ -29,7 +29,7 @@ def held_out_sources(manifest: ModelManifest) -> str:
         figure_table(figures["video"], figures["frame"]),
         "Brier score and calibration errors also count that fakes and reals are not equally many here, which "
         "probabilities assume; the table of calibrations below does not.",
-        family_table(figures["per_family"], seen["real"]),
+        family_table(figures["per_family"], seen["scored_real"]),
         _folds(figures.get("per_fold", [])),
     ]
     return "\n\n".join(filter(None, parts))
@@ -47,7 +47,7 @@ def figure_table(video: Mapping[str, Any], frame: Mapping[str, Any]) -> str:
 
 
 def family_table(found: Mapping[str, Any], reals: int, kind: str = "family") -> str:
-    """The fakes of each family or method against all reals, with what the figure is worth."""
+    """The fakes of each family or method against all reals that were scored, with what the figure is worth."""
     rows = [
         [
             escaped(name),
@@ -182,7 +182,7 @@ def _named(decision: Decision) -> str:
 
 
 def _rates(figures: Mapping[str, Any]) -> str:
-    points, reals = figures.get("operating_points", []), figures["coverage"]["real"]
+    points, reals = figures.get("operating_points", []), figures["coverage"]["scored_real"]
     found = rate_table(points, reals)
     told = f"Scores of the held-out clips against single numbers, the margin aside.\n\n{found}"
     return found and "\n\n".join(filter(None, [told, worth_of_an_alarm(points, reals)]))
@@ -220,7 +220,7 @@ def worth_of_an_alarm(points: Sequence[Mapping[str, Any]], reals: int) -> str:
     if point is None or point["false_alarm_rate"] is None or point["detection_rate"] is None:
         return ""
     alarms, hits = point["false_alarm_rate"], point["detection_rate"]["value"]
-    worst = max(alarms["high"], most_likely_at_none(reals))
+    worst = max(alarms["high"], highest_rate(round(alarms["value"] * reals), reals))
     right, least = (share_of_alarms_that_are_right(rate, hits, _RARE) for rate in (alarms["value"], worst))
     if right is None or least is None:
         return ""

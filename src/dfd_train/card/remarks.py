@@ -1,8 +1,9 @@
 """What a figure is worth, in words that are taken from the figure: the only place where the card judges."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from scipy.special import betaincinv
 
 from dfd_train.card.markdown import Figure, counted
 
@@ -16,7 +17,7 @@ FEW = 10
 """Below so many videos of a class, the interval of a figure says nothing of other videos of that class: a bootstrap
 draws again and again the few that there are."""
 
-_ALPHA = 0.05
+_UPPER = 0.975  # of a two-sided 95 % interval, as those of the bootstrap are
 
 
 def contains(figure: Mapping[str, float], value: float) -> bool:
@@ -84,16 +85,17 @@ def of_rarest(reals: int) -> str:
     return ""
 
 
-def most_likely_at_none(count: int) -> float:
-    """The largest rate under which seeing none in so many videos is no rarer than 5 %.
+def highest_rate(events: int, count: int) -> float:
+    """The upper end of the exact 95 % interval of a rate; that of a bootstrap is too low where events are few.
 
-    The exact bound 1 - 0.05^(1/n), about 3/n (Hanley and Lippman-Hand, "If nothing goes wrong, is everything all
-    right?", JAMA 1983).
+    Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", Biometrika
+    1934: under a higher rate, so few events or fewer are rarer than 2.5 %.
 
     Args:
+        events: seen, at most `count`.
         count: videos, above 0.
     """
-    return -math.expm1(math.log(_ALPHA) / count)
+    return 1.0 if events == count else float(betaincinv(events + 1, count - events, _UPPER))
 
 
 def of_false_alarms(figure: Mapping[str, float] | None, reals: int) -> str:
@@ -105,7 +107,7 @@ def of_false_alarms(figure: Mapping[str, float] | None, reals: int) -> str:
     """
     if figure is None or figure["value"] > 0 or not reals:
         return ""
-    return f"no false alarm: a rate of up to {most_likely_at_none(reals):.1%} cannot be ruled out"
+    return f"no false alarm: a rate of up to {highest_rate(0, reals):.1%} cannot be ruled out"
 
 
 def share_of_alarms_that_are_right(false_alarms: float, detections: float, prevalence: float) -> float | None:

@@ -26,7 +26,7 @@ def weak_points(manifest: ModelManifest, measured: Mapping[str, Any]) -> list[st
     held_out = in_present_form(manifest.metrics["cross_validation"])
     margin = manifest.decision.inconclusive_margin
     return [
-        *_of_set("held-out sources", held_out["video"], held_out, held_out["coverage"]["real"], margin),
+        *_of_set("held-out sources", held_out["video"], held_out, held_out["coverage"]["scored_real"], margin),
         *_of_set("test videos", measured, measured, measured["coverage"]["scored_real"], margin),
         *_of_methods(measured["per_method"]),
         *_of_verdicts(measured.get("verdicts")),
