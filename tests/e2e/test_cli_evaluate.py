@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from tests.cli_process import ROOT, TIMEOUT_S, Cli
 
+from dfd import __version__
+
 LIST = "path,label,method\nfake.avi,fake,GHOST\nreal.avi,real,phone\nclips/b.avi,0,phone\nclips/inner/a.avi,1,Wav2Lip\n"
 
 
@@ -61,7 +63,8 @@ def test_a_report_is_written_and_told_in_short(cli: Cli, listed: Path, tmp_path:
     measured = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert measured["per_method"]["GHOST"]["auc"]["value"] == 1.0
     assert len(measured["robustness"]["conditions"]) == 8
-    assert measured["settings"]["list"] == "list.csv"
+    settings = measured["settings"]
+    assert (settings["list"], settings["backend"], settings["dfd"]) == ("list.csv", "onnx", __version__)
     for name in ("metrics.json", "index.html", "clips.jsonl"):
         assert str(tmp_path) not in (out / name).read_text(encoding="utf-8")
 
@@ -72,7 +75,9 @@ def test_an_unreadable_video_is_told_and_counted(cli: Cli, listed: Path, tmp_pat
     arguments = ("evaluate", "--manifest", str(listed), "--bootstrap", "5", "--out")
     done = cli.run(*arguments, str(tmp_path / "lenient"))
     assert done.returncode == 0
-    assert "dfd: 1 of the videos could not be read; coverage in metrics.json says why" in done.stderr
+    rows = tmp_path / "lenient" / "clips.jsonl"
+    assert done.stderr == f"dfd: 1 of the videos could not be read: text.mp4; {rows} names each with its error\n"
+    assert '"path": "text.mp4"' in rows.read_text(encoding="utf-8")
     strict = cli.run(*arguments, str(tmp_path / "strict"), "--strict")
     assert (strict.returncode, strict.stdout) == (3, "")
     assert "text.mp4" in strict.stderr
@@ -88,6 +93,9 @@ def test_results_are_gone_on_with_only_when_asked_and_alike(cli: Cli, listed: Pa
     other = cli.run(*arguments, "--resume", "--fps", "1")
     assert other.returncode == 4
     assert "fps was 2.0, now it is 1.0" in other.stderr
+    server = cli.run(*arguments, "--resume", "--backend", "tfserving", BACKEND_FALLBACK="true")
+    assert server.returncode == 4
+    assert "backend was 'onnx', now it is 'tfserving'" in server.stderr
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,10 @@ def test_a_whole_evaluation(tmp_path: Path) -> None:
     listed = read_samples(make_list(tmp_path, "bad-1,fake,swap"))
     opener = NamedOpener()
     judged: list[str] = []
-    measured = make_study(listed, tmp_path / "out").carry_out(make_runner(opener, done=judged.append))
+    study = make_study(listed, tmp_path / "out")
+    measured = study.carry_out(make_runner(opener, done=judged.append))
     assert len(judged) == len(opener.opened) == 3 * 9
+    assert study.unreadable() == ["bad-1"]
     assert measured["auc"]["value"] == pytest.approx(13 / 16, abs=1e-4)
     assert measured["coverage"]["errors"] == {"unreadable_video": 1}
     assert (measured["coverage"]["real"], measured["coverage"]["fake"]) == (4, 5)
@@ -199,6 +201,17 @@ def test_results_of_another_model_are_refused(tmp_path: Path) -> None:
     study.carry_out(make_runner(NamedOpener()))
     other = replace(study.setting, model={**study.setting.model, "digest": "00" * 32})
     with pytest.raises(ConfigurationError, match=r"out holds results of another model .*digest was"):
+        replace(study, setting=other, resume=True).carry_out(make_runner(NamedOpener()))
+
+
+@pytest.mark.parametrize("changed", ["dfd", "backend", "detector_sha256"])
+def test_results_of_other_code_or_another_backend_are_refused(tmp_path: Path, changed: str) -> None:
+    study = make_study(read_samples(make_list(tmp_path)), tmp_path / "out", Conditions())
+    study.carry_out(make_runner(NamedOpener()))
+    other = replace(study.setting, analysis={**study.setting.analysis, changed: "another"})
+    with pytest.raises(
+        ConfigurationError, match=rf"out holds results of .* other settings \({changed} was .*'another'"
+    ):
         replace(study, setting=other, resume=True).carry_out(make_runner(NamedOpener()))
 
 

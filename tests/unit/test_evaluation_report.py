@@ -27,6 +27,7 @@ SCHEMA: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "docs" / "evaluation.schema.json").read_text(encoding="utf-8")
 )
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+PARTS = {"backend": "onnx", "detector": "blazeface", "detector_sha256": None}
 LEVELS = (Condition("GB", 1), Condition("GB", 3), Condition("480p", 35))
 
 
@@ -40,7 +41,7 @@ def measured(results: list[ClipResult], wanted: tuple[Condition, ...] = (), *col
         "group": None,
         "robustness": "quick" if wanted else "none",
     }
-    setting = setting_of(make_manifest(), AnalysisOptions(), {"detector": "blazeface"}, selection, seed=0)
+    setting = setting_of(make_manifest(), AnalysisOptions(), PARTS, selection, seed=0)
     listed = SampleList(tuple(result.sample for result in results), None, columns)
     return document(by_condition, Conditions(wanted, ("H265",)), listed, setting, judge())
 

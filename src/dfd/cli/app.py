@@ -177,6 +177,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer read
     threshold: Threshold = None,
     operating_point: Point = None,
     model: Model = None,
+    backend: Backend = None,
     detector: FaceDetector = None,
     robustness: Annotated[
         Robustness, typer.Option(help="Judge spoilt videos too: 8 conditions, or some 50.")
@@ -207,6 +208,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer read
             operating_point=operating_point,
             model_name=name,
             model_version=version,
+            backend=backend,
             detector=detector,
             robustness=robustness,
             draws=draws,

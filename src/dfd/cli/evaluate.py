@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,15 @@ from dfd.cli.interrupts import remembered_interrupt
 from dfd.cli.progress import progress_bar
 from dfd.evaluation.conditions import Conditions, conditions_of
 from dfd.evaluation.document import METRICS_NAME, PAGE_NAME
+from dfd.evaluation.results import FILE_NAME
 from dfd.evaluation.running import Runner
 from dfd.evaluation.samples import SampleList, read_samples
 from dfd.evaluation.setting import Setting, setting_of
 from dfd.evaluation.study import Study
 from dfd.processors import available_cpus
 from dfd.settings import Settings, load_settings
+
+_SHOWN = 3  # names of unreadable videos
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Request:
         operating_point: see `chosen_settings`.
         model_name: see `Settings.model_name`.
         model_version: see `Settings.model_version`; with a name and no version, the newest.
+        backend: see `Settings.model_backend`; no other one stands in for it.
         detector: see `Settings.face_detector`.
         robustness: see `conditions_of`.
         draws: of the bootstrap.
@@ -58,6 +62,7 @@ class Request:
     operating_point: str | None = None
     model_name: str | None = None
     model_version: str | None = None
+    backend: str | None = None
     detector: str | None = None
     robustness: str = "none"
     draws: int = 1000
@@ -105,25 +110,30 @@ def evaluate(request: Request) -> ExitCode:
             done=done,
         )
         measured = study.carry_out(runner)
-    _tell(measured, conditions, request.out)
+    _tell(measured, conditions, request.out, study.unreadable())
     return ExitCode.DONE
 
 
 def _settings(request: Request) -> Settings:
-    """The settings; videos judged side by side share the processors unless THREADS says otherwise."""
+    """The settings; videos judged side by side share the processors unless THREADS says otherwise.
+
+    No other backend stands in for the one that was asked for: figures are of one.
+    """
     threads = None
     if request.jobs > 1 and not load_settings().threads:
         threads = max(1, available_cpus() // request.jobs)
-    return chosen_settings(
+    chosen = chosen_settings(
         model_name=request.model_name,
         model_version=request.model_version,
         fps=request.fps,
         max_frames=request.max_frames,
         threshold=request.threshold,
         operating_point=request.operating_point,
+        backend=request.backend,
         detector=request.detector,
         threads=threads,
     )
+    return chosen.model_copy(update={"backend_fallback": False})
 
 
 def _setting(request: Request, settings: Settings, parts: Parts, listed: SampleList) -> Setting:
@@ -131,7 +141,9 @@ def _setting(request: Request, settings: Settings, parts: Parts, listed: SampleL
         parts.manifest,
         analysis_options(settings),
         {
+            "backend": settings.model_backend,
             "detector": settings.face_detector,
+            "detector_sha256": _own_detector(settings),
             "working_side_px": settings.working_side_px,
             "max_pixels": settings.max_pixels,
             "max_duration_s": settings.max_duration_s,
@@ -148,7 +160,14 @@ def _setting(request: Request, settings: Settings, parts: Parts, listed: SampleL
     )
 
 
-def _tell(measured: Mapping[str, Any], conditions: Conditions, out: Path) -> None:
+def _own_detector(settings: Settings) -> str | None:
+    """SHA-256 of the weights of a face detector that are the user's own; None where they come with DFD."""
+    if settings.face_detector != "retinaface" or settings.retinaface_weights is None:
+        return None
+    return hashlib.sha256(settings.retinaface_weights.read_bytes()).hexdigest()
+
+
+def _tell(measured: Mapping[str, Any], conditions: Conditions, out: Path, unreadable: Sequence[str]) -> None:
     """The figures in a few lines on stdout; what was left out on stderr."""
     seen = measured["coverage"]
     lines = [
@@ -160,8 +179,12 @@ def _tell(measured: Mapping[str, Any], conditions: Conditions, out: Path) -> Non
         f"report   {out / PAGE_NAME}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
-    if seen["errors"]:
-        complain(f"{sum(seen['errors'].values())} of the videos could not be read; coverage in {METRICS_NAME} says why")
+    if unreadable:
+        more = ", ..." if len(unreadable) > _SHOWN else ""
+        complain(
+            f"{len(unreadable)} of the videos could not be read: {', '.join(unreadable[:_SHOWN])}{more}; "
+            f"{out / FILE_NAME} names each with its error"
+        )
     if conditions.skipped:
         complain(f"no encoder for {', '.join(conditions.skipped)}: left out")
 

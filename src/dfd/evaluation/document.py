@@ -1,6 +1,6 @@
 """``metrics.json``: all that was measured, in one document that `docs/evaluation.schema.json` describes.
 
-The same list, videos, model and settings give the same bytes.
+The same list, videos, model, settings and version of DFD give the same bytes.
 """
 
 import json
@@ -19,7 +19,7 @@ from dfd.evaluation.setting import Setting
 from dfd.evaluation.slices import slices
 from dfd.statistics.resampling import LEVEL
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Raised in the first place when a field changes its meaning or goes away, in the second when one is added."""
 
 METRICS_NAME = "metrics.json"

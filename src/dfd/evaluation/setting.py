@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dfd import __version__
 from dfd.manifest import Decision, ModelManifest
 from dfd.pipeline import AnalysisOptions
 
@@ -16,7 +17,7 @@ class Setting:
 
     Attributes:
         model: what answered.
-        analysis: settings of each analysis, with the ``threshold`` in force.
+        analysis: settings of each analysis, with the ``threshold`` in force and the version of DFD.
         selection: which list, split and conditions.
         points: thresholds by name.
         seed: of the draws.
@@ -71,7 +72,7 @@ def setting_of(
             "weights_sha256": manifest.weights_sha256,
             "digest": digest(manifest),
         },
-        analysis={**asdict(options), "threshold": threshold, **parts},
+        analysis={"dfd": __version__, **asdict(options), "threshold": threshold, **parts},
         selection=dict(selection),
         points=operating_points(manifest.decision, threshold),
         seed=seed,

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from dfd.evaluation.conditions import Conditions
+from dfd.evaluation.conditions import CLEAN, Conditions
 from dfd.evaluation.document import document, write
 from dfd.evaluation.figures import Judge
 from dfd.evaluation.results import ResultFile
 from dfd.evaluation.running import Runner
-from dfd.evaluation.samples import SampleList
+from dfd.evaluation.samples import SampleList, file_stamp
 from dfd.evaluation.setting import Setting
 from dfd.statistics.resampling import ROUNDS
 
@@ -52,3 +52,13 @@ class Study:
         measured = document(results, self.conditions, self.listed, self.setting, judge)
         write(self.out, measured)
         return measured
+
+    def unreadable(self) -> list[str]:
+        """Names of the listed videos that could not be read, once the study is carried out.
+
+        Raises:
+            ConfigurationError: see `ResultFile`.
+        """
+        with ResultFile(self.out, self.setting.header, resume=True) as file:
+            found = [file.find(sample, CLEAN, file_stamp(sample.path)) for sample in self.listed.samples]
+        return [result.sample.shown_name for result in found if result is not None and result.error is not None]
