@@ -29,6 +29,15 @@ from dfd_train.card import CARD_NAME, Answer, compact, sample_clips, show_failur
 from dfd_train.datasets import Clip, sha256_of
 
 _GROUPED_BY = "published source"
+_PARTS = {
+    "backend": "onnx",
+    "detector": "blazeface",
+    "detector_sha256": None,
+    "working_side_px": DEFAULT_WORKING_SIDE_PX,
+    "max_pixels": MediaLimits().max_pixels,
+    "max_duration_s": MediaLimits().max_duration_s,
+}
+"""What `dfd evaluate` says of the parts of `_Model`, which are those of the default settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +94,8 @@ def examine(folder: Path, manifest: ModelManifest, task: Examination) -> dict[st
     Raises:
         ModelCorrupt: the exported file cannot be run.
     """
-    model, limits, options = _Model(folder, manifest), MediaLimits(), AnalysisOptions()
+    model, options = _Model(folder, manifest), AnalysisOptions()
     conditions = conditions_of(task.robustness)
-    parts = {
-        "detector": "blazeface",
-        "working_side_px": DEFAULT_WORKING_SIDE_PX,
-        "max_pixels": limits.max_pixels,
-        "max_duration_s": limits.max_duration_s,
-    }
     name, sha256 = _origin(task)
     selection = {
         "list": name,
@@ -106,7 +109,7 @@ def examine(folder: Path, manifest: ModelManifest, task: Examination) -> dict[st
     study = Study(
         listed=SampleList(samples, _GROUPED_BY, ()),
         conditions=conditions,
-        setting=setting_of(manifest, options, parts, selection, task.seed),
+        setting=setting_of(manifest, options, _PARTS, selection, task.seed),
         out=results_folder(task.work, manifest),
         resume=True,
     )
@@ -154,7 +157,7 @@ def publish_again(folder: Path, metrics: Path | None, work: Path, samples: Path 
         the card's path.
 
     Raises:
-        ConfigurationError: the figures are missing, cannot be read, or are another model's.
+        ConfigurationError: the figures are missing, cannot be read, or are another model's or of other settings.
         ModelCorrupt: the manifest cannot be read.
         DatasetError: see `publish`.
     """
@@ -187,15 +190,31 @@ def _figures(path: Path, manifest: ModelManifest) -> dict[str, Any]:
     fix = "measure it with `dfd evaluate`, and name its metrics.json with --metrics"
     try:
         measured = json.loads(path.read_text(encoding="utf-8"))
-        owner = measured["model"]["digest"]
+        owner, settings = measured["model"]["digest"], {**measured["settings"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(f"no figures of {manifest.name}/{manifest.version} in {path}: {fix}") from error
     if owner != digest(manifest):
         raise ConfigurationError(
             f"{path} holds figures of another model than {manifest.name}/{manifest.version}: {fix}"
         )
+    if other := _differences(settings, manifest):
+        raise ConfigurationError(
+            f"{path} holds figures of other settings than a card is of ({'; '.join(other)}): "
+            "measure again with `dfd evaluate` without them, and name its metrics.json with --metrics"
+        )
     found: dict[str, Any] = measured
     return found
+
+
+def _differences(settings: Mapping[str, Any], manifest: ModelManifest) -> list[str]:
+    """In which settings an evaluation differs from `examine`; nothing counts that a document of before does not say."""
+    usual: dict[str, Any] = json.loads(json.dumps(setting_of(manifest, AnalysisOptions(), _PARTS, {}, 0).analysis))
+    del usual["dfd"]  # a card may be written by a newer version than its figures were
+    return [
+        f"{name} is {settings[name]!r}, not {value!r}"
+        for name, value in usual.items()
+        if settings.get(name, value) != value
+    ]
 
 
 def _origin(task: Examination) -> tuple[str, str]:

@@ -90,7 +90,8 @@ def measured_of(
         "group": None,
         "robustness": "quick" if wanted else "none",
     }
-    setting = setting_of(manifest, AnalysisOptions(), {"detector": "blazeface"}, selection, seed=0)
+    parts = {"backend": "onnx", "detector": "blazeface"}
+    setting = setting_of(manifest, AnalysisOptions(), parts, selection, seed=0)
     listed = SampleList(tuple(result.sample for result in results), None, columns)
     return document(by_condition, Conditions(wanted), listed, setting, judge())
 

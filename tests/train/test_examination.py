@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,6 +196,40 @@ def test_figures_of_another_model_are_refused(shipped: Path, tmp_path: Path) -> 
     with pytest.raises(ConfigurationError, match="figures of another model than deepfake/1"):
         publish_again(shipped, figures, tmp_path, None)
     assert not (shipped / "MODEL_CARD.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"threshold": 0.9}, r"\(threshold is 0\.9, not 0\.\d+\): measure again .* without them"),
+        (
+            {"operating_point": "balanced", "fps": 4.0},
+            r"\(fps is 4\.0, not 2\.0; operating_point is 'balanced', not None\)",
+        ),
+        ({"no_face_fallback": True}, "no_face_fallback is True, not False"),
+        ({"max_frames": 8, "detector": "haar"}, "max_frames is 8, not 256; detector is 'haar', not 'blazeface'"),
+        ({"backend": "oip"}, "backend is 'oip', not 'onnx'"),
+    ],
+)
+def test_figures_of_other_settings_are_refused(
+    shipped: Path, tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    measured = measured_of(ModelManifest.read(shipped / "manifest.json"), mixed())
+    figures = tmp_path / METRICS_NAME
+    figures.write_text(json.dumps({**measured, "settings": {**measured["settings"], **changed}}), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=f"holds figures of other settings .*{said}"):
+        publish_again(shipped, figures, tmp_path, None)
+    assert not (shipped / "MODEL_CARD.md").exists()
+
+
+def test_figures_of_the_shipped_settings_are_taken_whichever_version_measured_them(
+    shipped: Path, tmp_path: Path
+) -> None:
+    measured = measured_of(ModelManifest.read(shipped / "manifest.json"), mixed())
+    told = {name: value for name, value in measured["settings"].items() if name not in {"dfd", "backend"}}
+    figures = tmp_path / METRICS_NAME
+    figures.write_text(json.dumps({**measured, "settings": told}), encoding="utf-8")
+    assert publish_again(shipped, figures, tmp_path, None).is_file()
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", "{}"])
