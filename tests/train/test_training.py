@@ -198,7 +198,7 @@ def test_another_seed_gives_another_model(unbroken: keras.Model, tmp_path: Path)
 def test_what_was_trained_in_float16_is_served_in_float32(tmp_path: Path) -> None:
     """As is whatever is trained after it; an export in float16 would answer otherwise than its ONNX file."""
     model = train(CLIPS, replace(TINY, epochs=1, mixed_precision=True), tmp_path, progress=False)
-    assert "float16" in {layer.compute_dtype for layer in keras.models.load_model(tmp_path / "state.keras").layers}
+    assert "float16" in {layer.compute_dtype for layer in keras.models.load_model(tmp_path / "state-1.keras").layers}
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
     assert np.isfinite(score(model, crops_of_all(), TINY)).all()
 
