@@ -72,9 +72,8 @@ def test_an_unseen_family_is_judged_by_models_that_do_not_know_its_people(tmp_pa
     found = examine_unseen_family(CLIPS, recipe, extras, fold_count=2, runs=tmp_path / "runs")
     assert found is not None
     assert found["family"] == "deepfake"
-    assert (
-        found["clips"] == 4
-    )  # of one person each; neither a pair of people on both sides nor one of no fold is judged
+    # of one person each; neither a pair of people on both sides nor one of no fold is judged
+    assert found["clips"] == 4
     assert found["video_auc"]["value"] == found["frame_auc"]["value"] == 0.5  # forged and real are the same pictures
     assert examine_unseen_family(CLIPS, recipe, Extras(), fold_count=2, runs=tmp_path / "runs") is None
     shown = replace(recipe, unseen_family="")
