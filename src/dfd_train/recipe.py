@@ -124,7 +124,7 @@ _FOUNDATION = Recipe(
     Backbone.LITE0,
     Pooling.BANDS,
     stages=5,
-    epochs=2,
+    epochs=7,
     steps_per_epoch=250,
     made_share=1.0,
     made=_made(self_blend=0.4, swap=0.3, lipsync=0.15, rerender=0.15),
