@@ -78,7 +78,7 @@ class Recipe:
         dropout: before the last layer.
         label_smoothing: of the binary cross-entropy.
         ema_momentum: of the average of the weights that is kept.
-        mixed_precision: compute in float16 where the device gains from it.
+        mixed_precision: compute in bfloat16, which needs no loss scaling, where the device gains from it.
         unseen_family: family that the forge makes too, which no model is shown and every fold is judged by; empty for
             none.
         foundation: recipe of the model of one frame, trained on forgeries of the photographs alone, whose trunk is the

@@ -51,7 +51,7 @@ def train(
     if (run / MODEL_NAME).exists():
         return keras.models.load_model(run / MODEL_NAME, compile=False)
     keras.utils.set_random_seed(recipe.seed)
-    keras.mixed_precision.set_global_policy("mixed_float16" if recipe.mixed_precision else "float32")
+    keras.mixed_precision.set_global_policy("mixed_bfloat16" if recipe.mixed_precision else "float32")
     if (run / _PROGRESS).exists():
         first, model = _resume(run, recipe)
     else:

@@ -52,7 +52,7 @@ def run(  # noqa: PLR0913, PLR0917 -- each is an option of the command
     forge_steps: Annotated[int, typer.Option(min=1, help="Training steps of each of the forge's networks.")] = 1500,
     seed: Seed = DEFAULTS.seed,
     limit: Annotated[int, typer.Option(min=0, help="Train on about so many clips; 0 for all.")] = 0,
-    mixed_precision: Annotated[bool, typer.Option(help="Compute in float16; pays on a GPU.")] = False,
+    mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16; pays on newer GPUs.")] = False,
     robustness: Annotated[
         Robustness, typer.Option(help="Judge spoilt test clips too: 8 conditions, or some 50.")
     ] = Robustness.QUICK,
