@@ -58,12 +58,12 @@ def train(
         first, model = 0, _compiled(_started(recipe, clips, extras, progress=progress), recipe)
 
     def keep(epoch: int, logs: Any = None) -> None:
-        state = run / f"state-{epoch + 1}.keras"
+        state = _state(run, epoch + 1)
         _save(model, state)
         seed = np.asarray(model.get_layer("dropout").seed_generator.state).tolist()
-        # names the state that it belongs to: a run cut short between the two goes on from the one before
-        _write(run / _PROGRESS, json.dumps({"epochs_done": epoch + 1, "dropout_seed": seed, "state": state.name}))
-        for old in set(run.glob("state*.keras")) - {state}:
+        # a run cut short before this goes on from the state before, which is still there
+        _write(run / _PROGRESS, json.dumps({"epochs_done": epoch + 1, "dropout_seed": seed}))
+        for old in set(run.glob("state-*.keras")) - {state}:
             old.unlink()
         with (run / "history.jsonl").open("a") as history:
             history.write(json.dumps({"epoch": epoch, **{k: float(v) for k, v in (logs or {}).items()}}) + "\n")
@@ -102,6 +102,11 @@ def score(model: keras.Model, crops: ImageU8, recipe: Recipe) -> npt.NDArray[np.
     return np.asarray(model.predict(batch, batch_size=64, verbose=0), dtype=np.float32)[:, 0]
 
 
+def _state(run: Path, epochs: int) -> Path:
+    """File of the model and its optimizer after so many passes."""
+    return run / f"state-{epochs}.keras"
+
+
 def _resume(run: Path, recipe: Recipe) -> tuple[int, keras.Model]:
     """Epochs done, and the model as it was then.
 
@@ -109,7 +114,7 @@ def _resume(run: Path, recipe: Recipe) -> tuple[int, keras.Model]:
     dropout's random numbers stand.
     """
     progress = json.loads((run / _PROGRESS).read_text())
-    saved = keras.models.load_model(run / progress.get("state", "state.keras"))  # as older runs call it
+    saved = keras.models.load_model(_state(run, progress["epochs_done"]))
     model = _compiled(build(recipe), recipe)
     model.set_weights(saved.get_weights())
     model.optimizer.build(model.trainable_variables)
