@@ -12,7 +12,7 @@ import keras
 from keras import layers
 
 from dfd_train.imagenet import read_lite0
-from dfd_train.recipe import Backbone, Pooling, Recipe
+from dfd_train.recipe import MOTION_GAIN, Backbone, Pooling, Recipe
 
 # expansion, channels, repeats, stride, kernel (table 1 of the paper)
 _STAGES = (
@@ -31,8 +31,6 @@ _BANDS = 5
 _TRUNK = re.compile("^(still|half|change|motion)_")
 _CLASSIFIER = ("scale", "fake_logit", "dropout")
 """Layers behind the trunks."""
-_MOTION_GAIN = 25.0
-"""Differences of a fiftieth of the range fill the range: what noise, skin and encoders leave, not what lips do."""
 
 
 def build(recipe: Recipe) -> keras.Model:
@@ -175,7 +173,7 @@ class FramePair(layers.Layer):  # type: ignore[misc]  # Keras is untyped
 
     def call(self, x: Any) -> tuple[Any, Any]:
         still, following = x[..., :3], x[..., 3:]
-        return still, keras.ops.clip(0.5 + _MOTION_GAIN * (following - still), 0.0, 1.0)
+        return still, keras.ops.clip(0.5 + MOTION_GAIN * (following - still), 0.0, 1.0)
 
 
 @keras.saving.register_keras_serializable("dfd")

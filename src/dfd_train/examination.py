@@ -28,7 +28,8 @@ from dfd.video.pyav import DEFAULT_WORKING_SIDE_PX, PyAvOpener
 from dfd_train.card import CARD_NAME, Answer, compact, sample_clips, show_failures, write_card
 from dfd_train.datasets import Clip, sha256_of
 
-_GROUPED_BY = "published source"
+DRAWN_BY = "published source"
+"""What intervals are drawn by: clips of one share scene and codec history."""
 _PARTS = {
     "backend": "onnx",
     "detector": "blazeface",
@@ -102,12 +103,12 @@ def examine(folder: Path, manifest: ModelManifest, task: Examination) -> dict[st
         "list_sha256": sha256,
         "split": task.split,
         "slices": [],
-        "group": _GROUPED_BY,
+        "group": DRAWN_BY,
         "robustness": task.robustness,
     }
     samples = tuple(replace(sample_of(clip), name=_name(clip, task.csv)) for clip in task.clips)
     study = Study(
-        listed=SampleList(samples, _GROUPED_BY, ()),
+        listed=SampleList(samples, DRAWN_BY, ()),
         conditions=conditions,
         setting=setting_of(manifest, options, _PARTS, selection, task.seed),
         out=results_folder(task.work, manifest),

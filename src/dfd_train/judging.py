@@ -16,7 +16,7 @@ from dfd.judgement import Calibration, Decision, ReferenceQuality
 from dfd.reliability import Reliability
 from dfd_train import calibrate
 from dfd_train.datasets import Clip
-from dfd_train.examination import sample_of
+from dfd_train.examination import DRAWN_BY, sample_of
 from dfd_train.splits import groups
 from dfd_train.store import ClipCrops
 from dfd_train.temporal import compare_rules
@@ -97,6 +97,7 @@ def _cross_validation(results: Sequence[tuple[int, ClipResult]], judge: Judge, d
     pooled = [result for _, result in results]
     return {
         **summarise(pooled, judge),
+        "unit": DRAWN_BY,
         "per_fold": [
             ranked([result for fold, result in results if fold == number], judge)
             for number in sorted({fold for fold, _ in results})

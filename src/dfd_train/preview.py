@@ -12,13 +12,12 @@ from dfd_train.datasets import Clip, DatasetError
 from dfd_train.datasets.stills import STILLS
 from dfd_train.forged_store import ForgedStore
 from dfd_train.made_fakes import moved
+from dfd_train.recipe import MOTION_GAIN
 from dfd_train.store import ClipCrops
 from dfd_train.synthesis import FORGERS, PARTNERS, FaceSample, Forged, PartnerKind, Partners, choose_donor
 
 _LABEL_PX = 150
 _GAP_PX = 2
-_CHANGE_GAIN = 25
-"""As the trunk that looks at the change is shown it."""
 
 Row = tuple[str, Sequence[ImageU8]]
 """A label and its pictures."""
@@ -118,7 +117,7 @@ def _moved_rows(photographs: Sequence[ImageU8], rng: np.random.Generator) -> lis
         return []
     after = [moved(picture, rng) for picture in photographs]
     change = [
-        np.clip(128 + _CHANGE_GAIN * (later.astype(np.int16) - picture), 0, 255).astype(np.uint8)
+        np.clip(128 + MOTION_GAIN * (later.astype(np.int16) - picture), 0, 255).astype(np.uint8)
         for picture, later in zip(photographs, after, strict=True)
     ]
     return [("moved", after), ("change", change)]

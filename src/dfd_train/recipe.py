@@ -23,6 +23,10 @@ CONTRACT_V2 = InputContract(
 )
 """Version 2: 160x160, with more of what surrounds the face, and the frame after it, ``[N, 160, 160, 6]``."""
 
+MOTION_GAIN = 25.0
+"""What the difference of two frames is multiplied by for the trunk that looks at it: differences of a fiftieth of the
+range fill the range, what noise, skin and encoders leave, not what lips do."""
+
 
 class Backbone(StrEnum):
     """What the network is built of (see `dfd_train.backbone`)."""

@@ -49,6 +49,7 @@ def cross_validation(results: list[ClipResult]) -> dict[str, Any]:
     """As training writes it; every other clip is of the second fold."""
     return {
         **summarise(results, judge()),
+        "unit": "published source",
         "per_fold": [ranked(results[start::2], judge()) for start in (0, 1)],
         "operating_points": operating_points(results, judge(), thresholds(DECISION, DECISION.threshold)),
     }

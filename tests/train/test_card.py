@@ -68,6 +68,15 @@ def test_the_card_is_the_one_that_was_agreed() -> None:
     assert GOLDEN.read_text(encoding="utf-8") == CARD
 
 
+def test_what_intervals_are_drawn_by_is_told_where_the_manifest_says_it() -> None:
+    """Those of the first manifests were drawn by the names of people."""
+    figures = VERSION.metrics["cross_validation"]
+    first = {name: value for name, value in figures.items() if name != "unit"}
+    assert "bootstrap draws by published source" in held_out_sources(VERSION)
+    untold = replace(VERSION, metrics={**VERSION.metrics, "cross_validation": first})
+    assert "bootstrap draws" not in held_out_sources(untold)
+
+
 def test_settings_that_nothing_used_are_not_told() -> None:
     """Version 2 fits its last layer alone; what its trunks were trained with is the foundation's."""
     version = replace(VERSION, reference={"recipe": recipe_facts(RECIPES["2"])})

@@ -23,9 +23,9 @@ def held_out_sources(manifest: ModelManifest) -> str:
         f"{manifest.reference.get('folds', 'Several')} folds that share neither a published source nor a person, by "
         "the names that the lists give. Each clip is judged by a model of the same recipe that has seen neither; the "
         f"shipped model was trained on all of them. {seen['real']} real and {seen['fake']} fake clips; a face was "
-        f"found and scored in {percent(seen['scored_share']['value'])}. Intervals are 95 %, by bootstrap draws of "
-        "published sources. The recipe was chosen by such folds, so that its figures are somewhat too good, and "
-        "calibration, threshold and margin were fitted to these very scores.",
+        f"found and scored in {percent(seen['scored_share']['value'])}. {_drawn(figures)}The recipe was chosen by such "
+        "folds, so that its figures are somewhat too good, and calibration, threshold and margin were fitted to these "
+        "very scores.",
         figure_table(figures["video"], figures["frame"]),
         "Brier score and calibration errors also count that fakes and reals are not equally many here, which "
         "probabilities assume; the table of calibrations below does not.",
@@ -33,6 +33,11 @@ def held_out_sources(manifest: ModelManifest) -> str:
         _folds(figures.get("per_fold", [])),
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def _drawn(figures: Mapping[str, Any]) -> str:
+    """What intervals are drawn by; the first manifests do not say."""
+    return f"Intervals are 95 %, by bootstrap draws by {escaped(figures['unit'])}. " if "unit" in figures else ""
 
 
 def figure_table(video: Mapping[str, Any], frame: Mapping[str, Any]) -> str:
