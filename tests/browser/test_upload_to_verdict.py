@@ -16,7 +16,7 @@ def fakes_of_a_hundred(report: Mapping[str, Any]) -> int:
     path = SAMPLES.parent / "models" / model["name"] / model["version"] / "manifest.json"
     bins = json.loads(path.read_text(encoding="utf-8"))["reliability"]["bins"]
     [found] = [entry for entry in bins if entry["low"] <= report["fake_probability"] < entry["high"]]
-    return round(100 * found["fake_share"])
+    return round(100 * float(found["fake_share"]))
 
 
 def test_a_dropped_video_gets_a_verdict_with_faces_timeline_and_heat_map(visit: Visit, service: Served) -> None:
