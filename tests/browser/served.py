@@ -20,6 +20,17 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120
 """Longest wait for something that must happen: a busy machine is no failure."""
 
+OUTAGE = (
+    "ERR_CONNECTION_REFUSED",
+    "ERR_CONNECTION_RESET",
+    "ERR_SOCKET_NOT_CONNECTED",
+    "ERR_EMPTY_RESPONSE",
+    "ERR_CONTENT_LENGTH_MISMATCH",
+    "ERR_INCOMPLETE_CHUNKED_ENCODING",
+)
+"""What Chromium says of a request to a service that is ended, by how far it has come: not connected, connected and
+not sent (reset at once, or found to be so when it is sent), sent, and half answered (with a length, or in pieces)."""
+
 expect.set_options(timeout=PATIENCE_S * 1000)
 
 WATCH = """

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from tests.browser.served import Served, Visit
+from tests.browser.served import OUTAGE, Served, Visit
 
 Fresh = Callable[..., Path]
 
@@ -55,7 +55,7 @@ def test_a_service_that_dies_and_comes_back_is_waited_for(
     thorough_visit: Visit, thorough_service: Served, fresh: Fresh
 ) -> None:
     page = thorough_visit.page
-    thorough_visit.expected += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET"]
+    thorough_visit.expected += OUTAGE
     thorough_visit.upload(fresh())
     thorough_visit.until(RUNNING)
     thorough_service.kill()

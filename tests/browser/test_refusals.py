@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Route, expect
 from tests.browser.conftest import SAMPLES
-from tests.browser.served import Served, Visit
+from tests.browser.served import OUTAGE, Served, Visit
 
 Fresh = Callable[..., Path]
 
@@ -58,7 +58,7 @@ def test_an_upload_that_finds_nobody_is_sent_again(
     thorough_visit: Visit, thorough_service: Served, fresh: Fresh
 ) -> None:
     page = thorough_visit.page
-    thorough_visit.expected += ["ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET"]
+    thorough_visit.expected += OUTAGE
     page.goto("/", wait_until="networkidle")  # what is still being loaded would be broken off
     thorough_service.kill()
     page.set_input_files("#files", fresh())
