@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,7 +64,10 @@ def answers(url: str) -> bool:
 def _running(
     command: list[str], environment: dict[str, str], ready_url: str, log: Path
 ) -> "Iterator[subprocess.Popen[bytes]]":
-    with log.open("ab") as output, subprocess.Popen(command, env=environment, stdout=output, stderr=output) as process:
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True) as process,
+    ):
         try:
             deadline_s = time.monotonic() + START_LIMIT_S
             while not answers(ready_url):
@@ -75,10 +79,10 @@ def _running(
             yield process
         finally:
             process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            with suppress(ProcessLookupError):  # what Triton runs a model in outlives a Triton that was killed
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _python() -> str:
