@@ -140,7 +140,7 @@ class Visit:
 
     Attributes:
         page: the first page.
-        expected: parts of complaints that the test brings about itself.
+        expected: parts of complaints that the test brings about itself, from when they are said here.
     """
 
     def __init__(self, browser: Browser, service: Served, **context: Any) -> None:
@@ -158,7 +158,7 @@ class Visit:
         """Another page of the same visitor."""
         page = self.context.new_page()
         page.on("console", self._said)
-        page.on("pageerror", lambda error: self._complaints.append(str(error)))
+        page.on("pageerror", lambda error: self._complained(str(error)))
         page.on("request", self._asked)
         return page
 
@@ -171,8 +171,7 @@ class Visit:
         violations = [found for page in self.context.pages for found in page.evaluate("window.violations ?? []")]
         self.context.close()
         if exc is None:
-            unexpected = [said for said in self._complaints if not any(part in said for part in self.expected)]
-            assert not unexpected, unexpected
+            assert not self._complaints, self._complaints
             assert not violations, violations
             assert not self._elsewhere, self._elsewhere
 
@@ -199,13 +198,22 @@ class Visit:
         at: float = self.page.evaluate("document.querySelector('#player').currentTime")
         return at
 
+    def kill_service(self) -> None:
+        """End the service, and take what the browser says of that."""
+        self.expected += OUTAGE
+        self.service.kill()
+
     def allow(self, address: str) -> None:
         """Take requests to another address for what the test is about."""
         self._elsewhere = [url for url in self._elsewhere if not url.startswith(address)]
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self._complaints.append(message.text)
+            self._complained(message.text)
+
+    def _complained(self, of: str) -> None:
+        if not any(part in of for part in self.expected):
+            self._complaints.append(of)
 
     def _asked(self, request: Request) -> None:
         if not request.url.startswith((self.service.url, "blob:", "data:")):

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from tests.api_client import TOKEN
 from tests.browser.conftest import SAMPLES
-from tests.browser.served import OUTAGE, Served, Visit, served
+from tests.browser.served import Served, Visit, served
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,7 @@ def test_with_the_key_everything_works_and_without_it_nothing_is_shown(browser: 
         page.get_by_label("It is fake").check()
         page.get_by_role("button", name="Save").click()
         expect(page.locator("#feedback-said")).to_contain_text("Saved.")
-        visit.expected += OUTAGE
-        guarded.kill()
+        visit.kill_service()
         guarded.start()
         page.reload()
         page.wait_for_selector(".verdict")

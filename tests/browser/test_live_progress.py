@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from tests.browser.served import OUTAGE, Served, Visit
+from tests.browser.served import Served, Visit
 
 Fresh = Callable[..., Path]
 
@@ -55,10 +55,9 @@ def test_a_service_that_dies_and_comes_back_is_waited_for(
     thorough_visit: Visit, thorough_service: Served, fresh: Fresh
 ) -> None:
     page = thorough_visit.page
-    thorough_visit.expected += OUTAGE
     thorough_visit.upload(fresh())
     thorough_visit.until(RUNNING)
-    thorough_service.kill()
+    thorough_visit.kill_service()
     expect(page.locator("#notice")).to_contain_text("The connection to the service is lost. The analysis is not")
     thorough_service.start()
     page.wait_for_selector(".verdict")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Route, expect
 from tests.browser.conftest import SAMPLES
-from tests.browser.served import OUTAGE, Served, Visit
+from tests.browser.served import Served, Visit
 
 Fresh = Callable[..., Path]
 
@@ -58,9 +58,8 @@ def test_an_upload_that_finds_nobody_is_sent_again(
     thorough_visit: Visit, thorough_service: Served, fresh: Fresh
 ) -> None:
     page = thorough_visit.page
-    thorough_visit.expected += OUTAGE
     page.goto("/", wait_until="networkidle")  # what is still being loaded would be broken off
-    thorough_service.kill()
+    thorough_visit.kill_service()
     page.set_input_files("#files", fresh())
     expect(page.locator(".upload .said")).to_contain_text("The service does not answer.")
     thorough_service.start()
